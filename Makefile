@@ -20,7 +20,7 @@ $(VENV)/installed: pyproject.toml planner/constraints.txt
 	@echo "making $(VENV): the training stack is about 2 GB, minutes on a first run"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[train,parquet,dev]'
+	$(PIP) --editable '.[train,deepspeed,parquet,dev]'
 	@$(PIP) --editable '.[gguf]' || echo "llama-cpp-python was not built (no C++ compiler?): its tests are skipped"
 	@touch $@
 

@@ -22,7 +22,19 @@ class Machine(Table):
     """Cards that train; 0 on a CPU."""
     memory_bytes: int = Field(gt=0, le=limits.MOST_BYTES, multiple_of=HALF_GIB)
     """Memory of each card, or main memory on a CPU; rounded down to 0.5 GiB."""
+    card_bytes_per_second: int = Field(default=0, ge=0, le=limits.MOST_BYTES)
+    """What each card sends to others of its machine in collectives, where that was found there.
+    Omitted where it is 0: the kind of card decides."""
+    network_bytes_per_second: int = Field(default=0, ge=0, le=limits.MOST_BYTES)
+    """What each machine sends to others, where that was given. Omitted where it is 0."""
 
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        return {key: value for key, value in found.items() if value or key not in _LINKS}
+
+
+_LINKS = ("card_bytes_per_second", "network_bytes_per_second")
 
 _Part = Annotated[int, Field(ge=-limits.MOST_BYTES, le=limits.MOST_BYTES)]
 

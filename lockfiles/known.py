@@ -17,8 +17,8 @@ ANSWERS = frozenset(
         "data.drop", "data.bad_rows", "data.dedupe", "data.redact", "data.long", "data.general",
         "data.general_share",
         "model.source", "model.revision", "model.template",
-        "machine.device", "machine.facts", "machine.processes", "machine.parallel",
-        "machine.offload", "machine.price_per_hour",
+        "machine.device", "machine.facts", "machine.processes", "machine.nodes",
+        "machine.parallel", "machine.offload", "machine.price_per_hour",
         "method.objective", "method.kind", "method.rank", "method.alpha", "method.dropout",
         "method.targets", "method.modules", "method.bias", "method.micro_batch",
         "method.checkpointing", "method.packing", "method.compile", "method.cuda_graphs",
@@ -40,9 +40,9 @@ PACKAGES = frozenset(
 """The packages that can change a run's numbers (`planner.plan.packages`)."""
 
 
-def packages(kinds: Iterable[str]) -> frozenset[str]:
-    """Return the packages that a lock with these kinds of stages names."""
-    return PACKAGES.union(*(KINDS[kind].packages for kind in kinds))
+def packages(kinds: Iterable[str], engine: str = "single") -> frozenset[str]:
+    """Return the packages that a lock with these kinds of stages and this engine names."""
+    return PACKAGES.union(ENGINES[engine].packages, *(KINDS[kind].packages for kind in kinds))
 
 
 _FINDINGS = frozenset(

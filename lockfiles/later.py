@@ -19,14 +19,19 @@ PLANNED: Mapping[str, tuple[str, ...]] = {
         "gptq", "awq", "compressed-tensors", "mergekit", "vllm", "tgi", "serve", "lm-eval",
         "forgetting",
     ),
-    "engine": ("deepspeed", "torchrun", "slurm", "kubernetes", "skypilot"),
+    "engine": ("deepspeed", "torchrun"),
 }  # fmt: skip
 """What a value of `run.toml`, of a lock or of an option may ask for, by its kind."""
 COMMANDS: tuple[str, ...] = (
-    "merge", "push", "serve", "chat", "evaluate", "compare", "tune", "launch",
+    "merge", "push", "serve", "chat", "evaluate", "compare", "tune",
 )  # fmt: skip
 """Commands."""
 SENTENCE = "is planned for a later version"
+REFUSED: Mapping[str, str] = {
+    "nvme": "`tunelock fit --offload nvme` only counts: a step would read and write all states of "
+    "the optimizer",
+}
+"""Values that no plan takes, and why, as the rest of a sentence after `which`."""
 
 
 def planned(name: str) -> str:
@@ -55,6 +60,8 @@ def remark(name: str, known: Sequence[str]) -> str:
 
     It begins with a comma or a semicolon; empty if `name` is like none.
     """
+    if name in REFUSED and name not in known:
+        return f", which {REFUSED[name]}"
     if (written := same(name, known)) and written != name:
         return f"; write it as `{written}`"
     if planned(name):

@@ -41,6 +41,10 @@ GRAPH_STEP = 64
 MOST_PROCESSES = 1024
 """Of one training run; each process has its own card."""
 MOST_PARAMETERS = 10**13
+BUCKET_ELEMENTS, PREFETCHED_ELEMENTS = 500_000_000, 50_000_000
+"""DeepSpeed's defaults of `reduce_bucket_size` and `stage3_prefetch_bucket_size`."""
+MOST_ELEMENTS = 1 << 40
+"""Elements that travel between processes at once."""
 MOST_WIDTH = 1 << 24
 """Of any dimension of a model's shape."""
 MOST_MODEL_FILES = 2000

@@ -39,11 +39,16 @@ def answers_right(accuracy: float, before: float | None, rows: int | None, learn
     return f"{said}; {learnt:,} of the rows {are} too" if learnt else said
 
 
+def tokens(per_second: float) -> str:
+    """Return a rate of training with two digits, the precision of the estimate:
+    `~7,300 tokens/s`."""
+    return f"~{float(f'{per_second:.2g}'):,.0f} tokens/s"
+
+
 def rate(tokens_per_second: float, flops_share: float) -> str:
-    """Return a rate of training with two digits, the precision of the estimate, and which share of
-    the card's rate it is unless 0: `~7,300 tokens/s (41% of the card's bf16 rate)`."""
-    tokens = f"~{float(f'{tokens_per_second:.2g}'):,.0f} tokens/s"
+    """Return the same with the share of the card's rate that it is, unless that is 0:
+    `~7,300 tokens/s (41% of the card's bf16 rate)`."""
     if not flops_share:
-        return tokens
+        return tokens(tokens_per_second)
     share = "under 1%" if flops_share < 0.01 else f"{flops_share:.0%}"
-    return f"{tokens} ({share} of the card's bf16 rate)"
+    return f"{tokens(tokens_per_second)} ({share} of the card's bf16 rate)"

@@ -12,6 +12,8 @@ from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.tables import Tables, TrainingTables, names_of
 
 _NEEDED_FILES = ("config.json", "tokenizer.json")
+_ENGINES_PACKAGES = 8
+"""The first revision of locks that name the packages of their engine."""
 _MOST_PER_BYTE = 2
 """Elements per byte of the narrowest type in safetensors (4 bits)."""
 
@@ -91,15 +93,14 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
             if laid
             else ("is for passes of `train.pass_tokens`"),
         )
-    if train.most_passes > (train.micro_batch * train.accumulation if laid else 1):
+    rows = train.micro_batch * train.accumulation * lock.parallel.processes
+    if train.most_passes > (rows if laid else 1):
         yield "train.most_passes", "is more than a step can have"
-    most = train.micro_batch * train.accumulation * stream.max_length_tokens
+    most = rows * stream.max_length_tokens
     if train.pass_tokens > most:
         yield "train.pass_tokens", "is more than a step can have"
     if laid and not stream.packing:
         yield "train.pass_tokens", "is for packed rows, but `stream.packing` is off"
-    if laid and lock.parallel.processes > 1:
-        yield "train.pass_tokens", "is for one process"
     if train.graph_sizes and train.attention != "varlen":
         yield "train.graph_sizes", "is for passes whose `train.attention` is `varlen`"
     if list(train.graph_sizes) != sorted(set(train.graph_sizes)):
@@ -110,6 +111,11 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.graph_sizes", "is not for `train.checkpointing`"
     if train.graph_sizes and lock.model.architecture.experts:
         yield "train.graph_sizes", "is not for a mixture of experts"
+    engine = ENGINES[lock.parallel.engine]
+    if train.graph_sizes and not engine.graphs:
+        yield "train.graph_sizes", f"is not for `{lock.parallel.engine}`"
+    if train.kernels == "compiled" and not engine.compiles:
+        yield "train.kernels", f"cannot be `compiled` with `{lock.parallel.engine}`"
     if train.kernels == "compiled" and not (laid and lock.machine.kind == "cuda"):
         yield "train.kernels", "is for passes of `train.pass_tokens` on a card"
     yield from _fp8(lock)
@@ -170,14 +176,16 @@ def _parallel(lock: TrainingTables) -> Iterator[Contradiction]:
     several, offloads = parallel.processes > 1, parallel.offload != "none"
     if not engine.takes(parallel.processes):
         yield "parallel.processes", f"is not a valid number for `{parallel.engine}`"
+    if parallel.processes % parallel.nodes:
+        yield "parallel.nodes", "must divide `parallel.processes`"
     if offloads and parallel.offload not in engine.offloads:
         yield "parallel.offload", f"is not supported by `{parallel.engine}`"
-    if not on_card and not engine.on_cpu:
-        yield "parallel.engine", "is for cards, but the machine has none"
+    if not on_card and offloads:
+        yield "parallel.offload", "is for cards, but the machine has none"
     if on_card and lock.machine.count != parallel.processes:
         yield "machine.count", "must equal `parallel.processes`: each process has its own card"
-    if several and lock.stream.packing:
-        yield "stream.packing", "is for a single process, but `parallel.processes` is larger"
+    if several and lock.stream.packing and not lock.train.pass_tokens:
+        yield "stream.packing", "needs `train.pass_tokens`, since `parallel.processes` is larger"
     if (several or offloads) and lock.exactness.exact:
         yield "exactness.exact", "is possible for a single process without offloading only"
 
@@ -193,8 +201,10 @@ def _machine(lock: TrainingTables) -> Iterator[Contradiction]:
 
 
 def _packages(lock: Tables) -> Iterator[Contradiction]:
-    needed = known.packages(stage.kind for stage in lock.stage)
-    if set(lock.packages) != needed:
+    engine = lock.parallel.engine if isinstance(lock, TrainingTables) else "single"
+    needed = known.packages((stage.kind for stage in lock.stage), engine)
+    earlier = needed - ENGINES[engine].packages if lock.revision < _ENGINES_PACKAGES else needed
+    if set(lock.packages) not in (needed, earlier):
         yield "packages", f"must have exactly these keys: {shown(sorted(needed))}"
 
 

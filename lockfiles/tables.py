@@ -40,8 +40,10 @@ memory and its time were measured by. Revision 5 adds the facts of a model that 
 `model.architecture.own`. Revision 6 adds padding-free passes: `train.pass_tokens`,
 `train.most_passes`, `stream.passes_sha256`, and `varlen` in `train.attention`. Revision 7 adds how
 layers are computed on a card, `train.kernels` and `train.graph_sizes`, and the ends of answers that
-a template prints only with the next turn, `template.answer_end` and `template.call_end`.
-Revision 8 adds products of the frozen base in FP8: `train.base_products`.
+a template prints only with the next turn, `template.answer_end` and `template.call_end`. Revision 8
+adds `parallel.bucket` and `parallel.prefetch`, passes of several processes, the packages of an
+engine in `packages`, trainings on several machines, `parallel.nodes`, and products of the frozen
+base in FP8, `train.base_products`.
 `lockfiles.revisions` reads the earlier ones. An objective, a kind of stage or an engine that was
 added later raises it by its own `since`.
 """

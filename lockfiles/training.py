@@ -12,6 +12,8 @@ from lockfiles.fields import Name, Seed, Sha256, SomeRows, Table
 
 _OMITTED: Mapping[str, object] = {
     "passes_sha256": [], "pass_tokens": 0, "most_passes": 1, "kernels": "eager", "graph_sizes": [],
+    "nodes": 1, "offload": "none", "bucket": limits.BUCKET_ELEMENTS,
+    "prefetch": limits.PREFETCHED_ELEMENTS,
     "base_products": "bf16",
 }  # fmt: skip
 """Keys that are omitted where they have their default, as in locks before they were known."""
@@ -112,17 +114,28 @@ class Parallel(Table):
     processes: int = Field(ge=1, le=limits.MOST_PROCESSES)
     """Each process has `train.micro_batch` x `train.accumulation` rows of a step, and its own card
     unless training runs on CPU."""
+    nodes: int = Field(default=1, ge=1, le=limits.MOST_PROCESSES)
+    """The machines, each with the same number of these processes. Omitted where it is 1."""
     offload: Offload = "none"
     """What is offloaded to main memory: the optimizer states, or the weights too. Omitted where it
     is `none`."""
+    bucket: int = Field(default=limits.BUCKET_ELEMENTS, ge=1, le=limits.MOST_ELEMENTS)
+    """Elements of gradients that ZeRO reduces at once, and of weights that stages 1 and 2 gather at
+    once. Omitted where it is DeepSpeed's default."""
+    prefetch: int = Field(default=limits.PREFETCHED_ELEMENTS, ge=0, le=limits.MOST_ELEMENTS)
+    """Elements of weights that ZeRO stage 3 gathers ahead. Omitted where it is DeepSpeed's
+    default."""
+
+    @property
+    def on_each(self) -> int:
+        """The processes on each machine."""
+        return self.processes // self.nodes
 
     @model_serializer(mode="wrap")
-    def _with_offload(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        found: dict[str, Any] = dump(self)
-        return {key: value for key, value in found.items() if (key, value) != _NOTHING_OFFLOADED}
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _given(dump(self))
 
 
-_NOTHING_OFFLOADED = ("offload", "none")
 OFFLOADING: Mapping[str, tuple[str, ...]] = {
     what: tuple(name for name, engine in ENGINES.items() if what in engine.offloads)
     for what in ("optimizer", "all")

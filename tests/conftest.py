@@ -4,6 +4,7 @@ In CI a skipped test is a failure, but for those of a GPU: `.ci/run` installs th
 tests need, so a skip there is a hole that nobody sees.
 """
 
+import gc
 import os
 import re
 import shutil
@@ -107,6 +108,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(online))
         items[:] = [item for item in items if item not in online]
     items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from looking again and again at what was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """The command line. Commands are listed here by name and imported only when one is run."""
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,6 +19,7 @@ _VERBS = {
     "diff": "Show what differs between two locks, and the consequences.",
     "rehearse": "Measure memory and time with random weights, before any download.",
     "run": "Run a lock. Run the same command again to resume.",
+    "launch": "Write what starts a lock on Slurm, Kubernetes or SkyPilot.",
     "watch": "Follow a run from any terminal.",
     "status": "Show the state of a run.",
     "stop": "Stop a run cleanly. Resume it with `tunelock run`.",
@@ -25,6 +27,8 @@ _VERBS = {
 }
 """Each command and what it does, in the order of use."""
 _MOST_SHOWN_CHARS = 100
+_FEW_COLLECTIONS = 100_000
+"""New objects between two collections of garbage: imports make many and leave none behind."""
 _EXIT_CODES = (
     "Exit codes: 0 success; 1 a stage failed; 2 wrong usage or input; 3 the lock is out of date; "
     "4 the run does not fit on this machine; 5 a file differs from the locked one; 6 the data "
@@ -92,6 +96,7 @@ def app(context: click.Context, plain: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    gc.set_threshold(_FEW_COLLECTIONS)
     output.guarded(command)
 
 

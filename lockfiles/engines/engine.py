@@ -18,11 +18,17 @@ class Engine:
     copies: bool = False
     """Whether each of several processes holds the model, and only gradients travel."""
     on_cpu: bool = False
-    """Whether it trains without cards, too."""
+    """Whether a plan may choose it without cards."""
     offloads: tuple[Offload, ...] = ()
     """What it can offload to main memory."""
     answers: tuple[str, ...] = ()
     """The keys of the questions that it asks in the interview (`planner.parallelism`)."""
+    packages: frozenset[str] = frozenset()
+    """Packages that it needs besides those of every training, and that can change its numbers."""
+    graphs: bool = False
+    """Whether passes can be recorded as CUDA graphs."""
+    compiles: bool = True
+    """Whether layers can be compiled."""
     since: int = 0
     """The first revision of locks that can hold it (`lockfiles.tables`)."""
 

@@ -2,4 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(offloads=("optimizer",))
+ENGINE = Engine(offloads=("optimizer",), packages=frozenset(["deepspeed"]))

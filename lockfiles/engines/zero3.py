@@ -2,4 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(offloads=("optimizer", "all"))
+ENGINE = Engine(offloads=("optimizer", "all"), packages=frozenset(["deepspeed"]), compiles=False)

@@ -15,6 +15,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
 from lockfiles.harmless import one_line
 from planner.catalogue.card_memory import usable_bytes, working_set
+from planner.catalogue.links import Links, links_of
 from planner.models.architecture import Architecture, architecture
 
 _FOLDER = Path(__file__).parent
@@ -84,6 +85,8 @@ class Accelerator:
     """Whether its memory is the machine's main memory."""
     host: float = 1.0
     """Slowness of its host, relative to the one that `planner.speed` was fitted to."""
+    links: Links = field(default_factory=Links)
+    """How fast several of it exchange data."""
 
 
 def models() -> tuple[CatalogueModel, ...]:
@@ -281,6 +284,7 @@ def _accelerator(group: Mapping[str, Any], card: Mapping[str, Any]) -> Accelerat
         usable_bytes=usable_bytes(vendor, visible, measured, unified),
         built_in=card.get("built_in", unified),
         unified=unified,
+        links=links_of(card["name"], group["compute_capability"]),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from lockfiles import limits
 from planner.catalogue.lookup import Accelerator, accelerators
 from planner.fit.machines import cards
 from planner.fit.request import FitRequest
@@ -16,6 +17,8 @@ from planner.setup.setup import Kind, Profile
 
 _COUNTS = (2, 4, 8, 16)
 """Numbers of cards to try."""
+_USUAL = 8
+"""Cards of a machine of which several are tried."""
 _OPTIONS = {
     "method.checkpointing": "--checkpointing",
     "method.micro_batch": "--micro-batch",
@@ -66,8 +69,10 @@ def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
     counted = request.candidates.card or (None if single else by_size[-1])
     if counted and not counted.built_in:
         here = request.candidates.request.processes
-        more = (n for n in _COUNTS if n > here and holds(counted, n))
-        yield from (f"{_typed(counted.name)}:{count}" for count in islice(more, 1))
+        more = [n for n in _COUNTS if n > here and holds(counted, n)][:1]
+        yield from (f"{_typed(counted.name)}:{count}" for count in more)
+        if not single and not more and (nodes := _machines(holds, counted)):
+            yield f"{_typed(counted.name)}:{_USUAL} --nodes {nodes}"
 
 
 def _typed(name: str) -> str:
@@ -75,16 +80,28 @@ def _typed(name: str) -> str:
     return name.lower().replace(" ", "-")
 
 
+def _machines(holds: "_Holds", card: Accelerator) -> int:
+    """Return the fewest machines with the usual number of cards on which a method fits; 0 if more
+    than a training can have would be needed."""
+    low, high = 1, limits.MOST_PROCESSES // _USUAL
+    if not holds(card, high * _USUAL):
+        return 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(card, middle * _USUAL) else (middle, high)
+    return high
+
+
 class _Holds:
-    """Whether a method fits on some cards. Caches its need by their number and dtype."""
+    """Whether a method fits on some cards. Caches its need by what it depends on."""
 
     def __init__(self, request: FitRequest, method: Kind) -> None:
         self._request, self._method = request, method
-        self._least: dict[tuple[int, str], Plan] = {}
+        self._least: dict[tuple[int, str, bool], Plan] = {}
 
     def __call__(self, card: Accelerator, count: int) -> bool:
         found = replace(self._request, machine=cards(card, count)).candidates
-        key = count, found.dtype
+        key = count, found.dtype, found.bounded
         if found.layouts and key not in self._least:
             self._least[key] = found.plan(found.least(self._method))
         if key not in self._least:

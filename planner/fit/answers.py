@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import mean, median
 
 from lockfiles.errors import DoesNotFit
 from lockfiles.fixes import Advice
@@ -49,6 +50,7 @@ def record(request: Subject, found: Iterable[Answer]) -> dict[str, object]:
     return {
         "model": _model(request),
         "machine": _machine(request),
+        "rows": _rows(request),
         "plans": [_plan(answer) for answer in found],
     }
 
@@ -67,12 +69,19 @@ def _model(request: Subject) -> dict[str, object]:
     }
 
 
+def _rows(request: Subject) -> dict[str, object]:
+    """Return the tokens of the rows that are assumed; equal where every row counts as longest."""
+    lengths = request.lengths or (request.longest,)
+    return {"longest": max(lengths), "median": median(lengths), "mean": mean(lengths)}
+
+
 def _machine(request: Subject) -> dict[str, object]:
     machine = request.machine
     return {
         "kind": machine.kind,
         "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
         "count": max(1, len(machine.gpus)),
+        "nodes": request.nodes,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
     }
@@ -90,6 +99,10 @@ def _plan(answer: Answer) -> dict[str, object]:
         "checkpointing": profile.checkpointing,
         "optimizer": profile.optimizer,
         "dropout": profile.dropout,
+        "pass_tokens": profile.pass_tokens,
+        "kernels": profile.kernels,
+        "graph_sizes": profile.graph_sizes,
+        "parallel": profile.parallel,
         "zero_stage": plan.zero_stage,
         "offload": profile.offload,
         "peak_allocated_bytes": plan.allocated_bytes,

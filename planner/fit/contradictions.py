@@ -51,17 +51,17 @@ def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
         Command("tunelock fit --families", to="see which families have one"),
     )
     yield (
-        wish.packing and not found.spec.packs,
+        bool(wish.packing) and not found.spec.packs,
         f"`--packing` does not work with `--objective {wish.objective}`, which compares pairs.",
         Option("--packing", to="leave out"),
     )
     yield (
-        wish.packing and not found.packs,
+        bool(wish.packing) and not found.packs,
         f"Packing does not work with `{family}`: attention would cross row boundaries.",
         Option("--packing", to="leave out"),
     )
     yield (
-        wish.packing and processes > 1,
+        bool(wish.packing) and processes > 1,
         f"`--packing` works in a single process only, but {processes} cards need {processes}.",
         Option("--packing", to="leave out"),
     )

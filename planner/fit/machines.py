@@ -1,8 +1,10 @@
 """The machine of `tunelock fit`: this one, cards by name, or a card of some size."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Option
 from planner.catalogue.card_memory import usable_bytes
@@ -12,15 +14,48 @@ from planner.machines.facts import Gpu, MachineFacts
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
+ASSUMED_RAM_BYTES = 256 * GIB
+"""Main memory for each card of a machine that is known only by them; a DGX H100 has 2 TiB for eight
+cards."""
 _COUNTED = re.compile(r"([1-9]\d{0,2}) ?[xX] ?(\S.*)|(\S.*?) ?[xX] ?([1-9]\d{0,2})")
 _MOST_COUNTED_CHARS = 100
 
 
-def chosen(gpu: str | None, memory_gib: float | None) -> MachineFacts:
-    """Return a machine with the named cards or a card of that size; this machine without either.
+def chosen(
+    gpu: str | None, memory_gib: float | None, nodes: int = 1, network_gbits: float | None = None
+) -> MachineFacts:
+    """Return a machine with the named cards or a card of that size, this machine without either;
+    of several such machines, what they have together.
 
-    Raises UsageProblem where both are given, and as `named` does.
+    Raises UsageProblem where both are given, for several machines without cards, and as `named`
+    does.
     """
+    found = _one(gpu, memory_gib)
+    if nodes == 1:
+        return found
+    if not found.gpus:
+        raise UsageProblem(
+            "`--nodes` is for machines with GPUs, but this machine has none.",
+            fix=Option("--gpu NAME:COUNT"),
+        )
+    if len(found.gpus) * nodes > limits.MOST_PROCESSES:
+        raise UsageProblem(
+            f"`--nodes {nodes}` has {len(found.gpus) * nodes:,} cards; a training can have up to "
+            f"{limits.MOST_PROCESSES:,}.",
+            fix=Option("--nodes {}", str(limits.MOST_PROCESSES // len(found.gpus)), to="use"),
+        )
+    return _together(found, nodes, network_gbits)
+
+
+def _together(machine: MachineFacts, nodes: int, network_gbits: float | None) -> MachineFacts:
+    """Return what several machines like this one have together."""
+    links = machine.links
+    if network_gbits:
+        links = replace(links, network_bytes_per_second=network_gbits * 1e9 / 8)
+    return replace(machine.several(nodes), links=links)
+
+
+def _one(gpu: str | None, memory_gib: float | None) -> MachineFacts:
     if gpu is not None and memory_gib:
         raise UsageProblem(
             "`--gpu` and `--memory` cannot be combined.", fix=Advice("remove one of them")
@@ -81,7 +116,8 @@ def cards(card: Accelerator, count: int) -> MachineFacts:
         )
     free = card.usable_bytes
     total = free if card.unified else card.memory_bytes
-    return _elsewhere((Gpu(card.name, total, free, card.compute_capability),) * count)
+    gpus = (Gpu(card.name, total, free, card.compute_capability),) * count
+    return _elsewhere(gpus, 0 if card.built_in else ASSUMED_RAM_BYTES)
 
 
 def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
@@ -91,9 +127,10 @@ def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
     """
     size = int(gib * GIB)
     free = size if all_free else usable_bytes("NVIDIA", size, measured_bytes=0, unified=False)
-    return _elsewhere((Gpu(f"{gib:g} GiB card", size, free, "8.0"),))
+    return _elsewhere((Gpu(f"{gib:g} GiB card", size, free, "8.0"),), ASSUMED_RAM_BYTES)
 
 
-def _elsewhere(gpus: tuple[Gpu, ...]) -> MachineFacts:
-    """Return a machine that is known only by its cards."""
-    return MachineFacts("cuda", gpus, 1, 0, 0, 0, "")
+def _elsewhere(gpus: tuple[Gpu, ...], ram_bytes: int) -> MachineFacts:
+    """Return a machine that is known only by its cards, with so much main memory for each."""
+    every = ram_bytes * len(gpus)
+    return MachineFacts("cuda", gpus, 1, every, every, 0, "")

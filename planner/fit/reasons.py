@@ -1,6 +1,7 @@
 """The sentences that `tunelock fit` prints for a plan: the search's reasons, and further notes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lockfiles.objectives import NAMES
 from planner.fit.alternatives import way_out
@@ -8,19 +9,21 @@ from planner.fit.request import FitRequest
 from planner.machines.occupancy import taken
 from planner.models import layers
 from planner.parallelism.engines import cannot_run
-from planner.search import alternatives, reasons
-from planner.search.ranking import seconds
+from planner.search import alternatives, ranking, reasons
 from planner.search.reasons import YOURS
 from planner.search.rejected import lack
 from planner.search.request import EFFECTIVE_BATCH
-from planner.search.space import METHODS
 from planner.search.wording import gib
 from planner.setup.setup import Profile
 from planner.speed import MEASURED_CARDS, basis
+from planner.speed.host import said
 from planner.speed.mixers import work_known
 
-SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
-"""The keys of a lock whose reasons are shown, unless a person set them."""
+_SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
+_OF_PASSES = (
+    "train.micro_batch", "train.accumulation", "train.checkpointing", "stream.packing",
+    "train.kernels", "train.graph_sizes",
+)  # fmt: skip
 _MOST_SAID = 0.5
 """Share of quantized weights from which it is what people expect of QLoRA."""
 
@@ -36,33 +39,37 @@ def why(request: FitRequest, plan: Profile) -> Iterator[str]:
     yield from _beside(request, plan)
 
 
+def shown(plan: Profile) -> tuple[str, ...]:
+    """Return the keys of a lock whose reasons are shown, unless a person set them."""
+    if not plan.pass_tokens:
+        return _SHOWN
+    return _OF_PASSES + (() if plan.attention == "varlen" else ("train.attention",))
+
+
 def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     found = request.candidates
     told = reasons.why(found, plan)
-    yield from (told[key] for key in SHOWN if told.get(key, YOURS) != YOURS)
-    if found.card and found.card.name not in MEASURED_CARDS and seconds(found, plan):
-        yield basis(found.card.name)
-    yield from _shorter(request, plan)
-    longest = 0 if request.wish.length else _longest_alone(request, plan)
-    if longest > plan.length:
-        yield f"With a micro-batch of 1, rows of up to {longest:,} tokens would fit."
+    yield from (told[key] for key in shown(plan) if told.get(key, YOURS) != YOURS)
+    yield from _time(request, plan)
+    yield from _longest_alone(request, plan)
+    if plan.offload == "nvme":
+        return
     if lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
-    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload):
+    if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method):
         yield beyond
 
 
-def _shorter(request: FitRequest, plan: Profile) -> Iterator[str]:
-    """Yield what a plan may do that knows the rows, once: for the method that it would choose."""
-    found, wish = request.candidates, request.wish
-    free = not (wish.micro_batch or wish.accumulation) and plan.ranks == 1
-    able = free and plan.device == "cuda" and found.packs and plan.spec.packs
-    methods = (kind for kind in METHODS if kind in request.methods)
-    if able and plan.method == next((kind for kind in methods if request.best(kind).fits), None):
-        yield (
-            f"Every row counts as {plan.length:,} tokens. A plan may concatenate shorter ones "
-            "without padding, which takes less time."
-        )
+def _time(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield what the time of a step is known from, and what it depends on."""
+    found = request.candidates
+    took = ranking.timing(found, plan)
+    if not (took and found.card):
+        return
+    if found.card.name not in MEASURED_CARDS:
+        yield basis(found.card.name)
+    if slow := said(took[0], ranking.on_slow_host(found, plan) or 0.0):
+        yield slow
 
 
 def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
@@ -80,9 +87,18 @@ def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
         yield f"`micro_batch = {plan.micro_batch}` under `[method]`"
 
 
-def _longest_alone(request: FitRequest, plan: Profile) -> int:
-    found = request.candidates
-    return alternatives.longest_row(found, found.other(plan, micro_batch=1))
+def _longest_alone(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield the length of the longest row that would fit, if it was not set; with checkpointing
+    where passes may have it."""
+    found, one, way = request.candidates, plan, "One by one"
+    if not plan.pass_tokens:
+        one, way = found.other(plan, micro_batch=1), "With a micro-batch of 1"
+    elif found.checkpointings[-1] and not plan.checkpointing:
+        one = replace(plan, checkpointing=True, graph_sizes=0)
+        way = "One by one and with checkpointing"
+    longest = 0 if request.wish.length else alternatives.longest_row(found, one)
+    if longest > plan.length:
+        yield f"{way}, rows of up to {longest:,} tokens would fit."
 
 
 def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
@@ -90,6 +106,13 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     plan = request.candidates.plan(profile)
     if (host := plan.estimate.host_bytes) and plan.offload_fits:
         yield f"Each process offloads {gib(host)} to main memory."
+    if (loading := plan.estimate.loading_bytes) and plan.offload_fits:
+        yield f"Each process needs {gib(loading)} of main memory to load the model."
+    if stored := plan.estimate.stored_bytes:
+        yield (
+            f"Each process keeps {gib(stored)} on NVMe. No plan does that: a step reads and writes "
+            "all states of the optimizer."
+        )
     if paged := plan.estimate.paged_bytes:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."
     if profile.method == "qlora" and (share := _quantized(request)) < _MOST_SAID:

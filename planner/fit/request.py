@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from planner.fit import assumed
 from planner.fit.models import FitModel
 from planner.machines.facts import MachineFacts
-from planner.objectives.registry import ObjectiveName
+from planner.memory.family_quirks import habits
+from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.layouts import Offload, Parallel
 from planner.search.candidates import Candidates
 from planner.search.dropout import DROPOUT
@@ -42,12 +44,15 @@ class Wish:
     """Dropout of adapters, 0 to 1."""
     accumulation: int | None = None
     """Micro-batches per optimizer step, at least 1."""
-    packing: bool = False
-    """Whether rows are packed into rows of `length` tokens."""
+    packing: bool | None = None
+    """Whether rows are packed: concatenated in passes, or with a set micro-batch packed into rows
+    of `length` tokens."""
     parallel: Parallel | None = None
     """How several cards share the work."""
     offload: Offload | None = None
     """What is offloaded to main memory: nothing, the optimizer states, or the weights too."""
+    nodes: int = 1
+    """Machines that train together."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,31 @@ class FitRequest:
     model: FitModel
     """The base model."""
     machine: MachineFacts
-    """The machine, local or not; all of its cards train together."""
+    """The machine, local or not, or several of them; all of the cards train together."""
     wish: Wish
     """The options."""
+    padded: bool = False
+    """Whether every row counts as the longest, as in a trace."""
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """The tokens of the rows that are assumed (`planner.fit.assumed`); empty where every row
+        counts as the longest: where rows cannot be concatenated, or are not."""
+        wish, gpus = self.wish, self.machine.gpus
+        free = not (wish.micro_batch or wish.accumulation or self.padded) and len(gpus) == 1
+        able = free and wish.packing is not False and gpus[0].vendor in ("NVIDIA", "AMD")
+        packs = habits(self.model.architecture.family).packs and objective_of(wish.objective).packs
+        return assumed.lengths(self.longest) if able and packs else ()
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return self.wish.length or min(LENGTH, self.model.architecture.context)
+
+    @property
+    def nodes(self) -> int:
+        """Machines that train together."""
+        return self.wish.nodes
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -79,9 +106,11 @@ class FitRequest:
 
     @property
     def _request(self) -> Request:
-        wish, context = self.wish, self.model.architecture.context
+        wish = self.wish
         return Request(
-            longest=wish.length or min(LENGTH, context),
+            longest=self.longest,
+            lengths=self.lengths,
+            tokens=sum(self.lengths),
             rank=wish.rank or RANKS["behaviour"],
             targets=preset(self.model.architecture, "all-linear"),
             dropout=DROPOUT if wish.dropout is None else wish.dropout,
@@ -94,6 +123,7 @@ class FitRequest:
             checkpointing=wish.checkpointing,
             packing=wish.packing,
             processes=self._processes,
+            nodes=wish.nodes,
             parallel=wish.parallel,
             offload=wish.offload,
         )

@@ -1,5 +1,6 @@
 """What every result of `tunelock fit` is about."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from planner.machines.facts import MachineFacts
@@ -51,3 +52,15 @@ class Subject(Protocol):
     @property
     def machine(self) -> MachineFacts:
         """The machine, local or not."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """The tokens of the rows that are assumed; empty where every row counts as the longest."""
+
+    @property
+    def nodes(self) -> int:
+        """Machines that train together."""

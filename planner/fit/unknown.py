@@ -78,9 +78,24 @@ class UnknownRequest:
         return TracedModel(self.asked.name, self.asked.source, family, context, self.parameters)
 
     @property
+    def nodes(self) -> int:
+        """Machines that train together."""
+        return self.wish.nodes
+
+    @property
     def hidden(self) -> int:
         """The width of the model; 1 where unknown."""
         return self._known("hidden_size") or 1
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return self.wish.length or min(LENGTH, self.model.context or LENGTH)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Empty: every row counts as the longest."""
+        return ()
 
     @cached_property
     def budget_bytes(self) -> int:
@@ -132,7 +147,7 @@ class UnknownRequest:
             times = wish.accumulation or -(-share // wish.micro_batch)
             share = times * wish.micro_batch
         request = Request(
-            longest=wish.length or min(LENGTH, self.model.context or LENGTH),
+            longest=self.longest,
             rank=wish.rank or RANKS["behaviour"],
             targets=(),
             dropout=DROPOUT if wish.dropout is None else wish.dropout,
@@ -167,7 +182,7 @@ class UnknownRequest:
             Option("--gpu NAME", to="use one card:"),
         )
         yield (
-            wish.packing,
+            bool(wish.packing),
             f"Whether packing works with `{family}` is not known.",
             Option("--packing", to="leave out"),
         )

@@ -1,7 +1,7 @@
 """The hardware of a machine (cards, memory, disk), as values that can be saved."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -87,6 +87,18 @@ class TimedStep:
 
 
 @dataclass(frozen=True)
+class CardLinks:
+    """How fast the cards of a machine exchange data, as far as that is known of it."""
+
+    kind: Literal["", "nvlink", "pcie"] = ""
+    """What connects them; empty where it is not known."""
+    card_bytes_per_second: float = 0.0
+    """What each card sends to the next in collectives; 0 where the kind of card decides."""
+    network_bytes_per_second: float = 0.0
+    """What the machine sends to others; 0 where it is not known."""
+
+
+@dataclass(frozen=True)
 class MachineFacts:
     """One machine, as plans see it."""
 
@@ -115,6 +127,8 @@ class MachineFacts:
     0 if it was not measured."""
     timed: tuple[TimedStep, ...] = ()
     """Training steps that were measured on its processor, the newest first."""
+    links: CardLinks = CardLinks()
+    """How fast its cards exchange data."""
 
     @property
     def least_free(self) -> Gpu | None:
@@ -130,6 +144,19 @@ class MachineFacts:
         counted = self.least_free.free_bytes if self.least_free else self.ram_bytes
         return counted // HALF_GIB * HALF_GIB
 
+    def several(self, nodes: int) -> "MachineFacts":
+        """Return what several machines like this one have together."""
+        return replace(
+            self,
+            gpus=self.gpus * nodes,
+            cpu_cores=self.cpu_cores * nodes,
+            ram_bytes=self.ram_bytes * nodes,
+            ram_free_bytes=self.ram_free_bytes * nodes,
+        )
+
     def save(self, path: Path) -> None:
-        """Write the facts as JSON."""
-        write_out(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
+        """Write the facts as JSON, the links of cards where they are known."""
+        found = asdict(self)
+        if self.links == CardLinks():
+            del found["links"]
+        write_out(path, (json.dumps(found, indent=2) + "\n").encode())

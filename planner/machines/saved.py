@@ -12,7 +12,7 @@ from lockfiles import files, limits, refusal, text
 from lockfiles.errors import UsageProblem
 from lockfiles.fields import Label, Seconds, Sentence, Sha256, SizeBytes, Table
 from lockfiles.fixes import Advice, Answer, Option
-from planner.machines.facts import Gpu, Holder, MachineFacts, TimedStep
+from planner.machines.facts import CardLinks, Gpu, Holder, MachineFacts, TimedStep
 
 LIMIT_BYTES = 4 * files.MIB
 """The largest file of machine facts."""
@@ -73,6 +73,14 @@ class SavedStep(Table):
         return replace(found, evaluation_seconds=0.0, evaluation_tokens=0)
 
 
+class _Links(Table):
+    """`CardLinks`, as saved."""
+
+    kind: Literal["", "nvlink", "pcie"] = ""
+    card_bytes_per_second: Annotated[float, Field(ge=0, le=limits.MOST_BYTES)] = 0.0
+    network_bytes_per_second: Annotated[float, Field(ge=0, le=limits.MOST_BYTES)] = 0.0
+
+
 class _Machine(Table):
     """`MachineFacts`, as saved."""
 
@@ -88,12 +96,14 @@ class _Machine(Table):
     problem: Sentence = ""
     process_bytes: SizeBytes = 0
     timed: list[SavedStep] = Field(default_factory=list, max_length=MOST_TIMED)
+    links: _Links = Field(default_factory=_Links)
 
     def facts(self) -> MachineFacts:
         """Return the machine that the file describes."""
         timed = tuple(one.facts() for one in self.timed)
         gpus = tuple(gpu.facts() for gpu in self.gpus)
-        return MachineFacts(**dict(self) | {"gpus": gpus, "timed": timed})
+        links = CardLinks(**dict(self.links))
+        return MachineFacts(**dict(self) | {"gpus": gpus, "timed": timed, "links": links})
 
 
 def load(path: Path) -> MachineFacts:

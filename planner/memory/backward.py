@@ -68,6 +68,15 @@ def moments(
     yield gradients - _last_gradients(shape, profile), first | layer
 
 
+def in_first(
+    shape: Architecture, profile: Profile, blocks: tuple[Block, ...], left: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the temporary tensors in the first layer, where gradients are counted elsewhere."""
+    share = {what: size // shape.layers for what, size in left.items()}
+    waiting = {"head gradient": _waiting(shape, profile)}
+    return share | _layer(shape, profile, blocks) | waiting
+
+
 def kept_outside(shape: Architecture, profile: Profile) -> int:
     """Return the bytes that are kept before the first layer until the backward pass has left it."""
     found = per_layer_inputs.kept(shape, profile) + alternating_updates.before(shape, profile)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from planner.memory import fp8
 from planner.memory.family_quirks import habits
-from planner.memory.widths import quantised
+from planner.memory.widths import quantised, stream_width
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
 from planner.models.layers import Block, Linear
@@ -18,18 +18,21 @@ from planner.setup.setup import Profile
 
 COMPILED = frozenset(
     {
-        "ernie4_5", "exaone4", "gemma", "gemma3_text", "glm", "glm4", "granite", "hunyuan_v1_dense",
-        "llama", "ministral3", "mistral", "olmo2", "olmo3", "phi3", "qwen2", "qwen3", "smollm3",
+        "apertus", "arcee", "ernie4_5", "exaone4", "gemma", "gemma3_text", "glm", "glm4", "granite",
+        "hunyuan_v1_dense", "llama", "ministral3", "mistral", "olmo2", "olmo3", "phi3", "qwen2",
+        "qwen3", "smollm3",
     }
 )  # fmt: skip
 """The families whose saved tensors were compared (`tests/planner/memory/test_compiled_layers.py`).
-Their layers are dense, with RMSNorms and without `pow` in the MLP."""
+Their layers are dense, with RMSNorms. What activation functions compute in float32 is not saved."""
 
 
 def compiles(shape: Architecture, profile: Profile) -> bool:
     """Return whether the memory of a plan's layers is known where torch compiles them: in bfloat16
-    on a GPU, with attention by the bounds of rows, and with all weights on each card."""
+    on a GPU, with attention by the bounds of rows, with all weights on each card, and with a
+    residual stream that quantized layers do not make float32."""
     known = shape.family in COMPILED and quantised(shape, profile) in (0, 4)
+    known = known and stream_width(shape, profile) == profile.width
     narrow = profile.device == "cuda" and profile.dtype == "bfloat16" and profile.autocast
     return known and narrow and profile.attention == "varlen" and not profile.sharded
 
@@ -86,7 +89,7 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     adapter. Those of gate and up are written for their weights, and scaled for their adapters. What
     down read is freed by then. Counted from the buffers of inductor's code for a GPU, where one
     gradient replaces its operand, but not if gate and up are one layer, or if the same kernel
-    writes both for adapters without dropout.
+    writes both for adapters without dropout. Without a gate, none is assumed to.
     """
     hidden, inner = profile.width * shape.hidden, profile.width * block.mlp
     attends = _attention_backward(shape, profile, block)
@@ -96,8 +99,9 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
         at_down = ((2 if fused else 1) * inner + hidden) * profile.tokens
         return max(attends, at_down + _down_weight(profile, block))
     scaled = any(part.place == "mlp" for part in _trained(profile, block))
-    replaced = not fused and not (scaled and profile.dropped == 0)
-    tensors = 1 + (4 if scaled else 2) - replaced
+    read = 2 if shape.gated_mlp else 1
+    replaced = read == 2 and not fused and not (scaled and profile.dropped == 0)
+    tensors = 1 + read * (2 if scaled else 1) - replaced
     at_product = (tensors * inner + hidden * (not _normed_last(shape))) * profile.tokens
     at_product += fp8.backward(profile, block, "mlp")
     at_weight = (inner + hidden) * profile.tokens + fp8.backward(profile, block, "down")

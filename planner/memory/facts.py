@@ -51,6 +51,12 @@ class Estimate:
     """Paged optimizer states: on the card while there is room, outside torch's allocator."""
     host_bytes: int = 0
     """Bytes that the process offloads to main memory."""
+    apart_bytes: int = 0
+    """Bytes that torch's allocator keeps besides the peak."""
+    stored_bytes: int = 0
+    """Bytes that the process offloads to an SSD."""
+    loading_bytes: int = 0
+    """Bytes of main memory that the process needs to load the model on a card."""
 
     @cached_property
     def peak(self) -> Phase:

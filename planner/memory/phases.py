@@ -1,6 +1,6 @@
 """Assembles the phases of a training step from resident and temporary tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from planner.memory import (
@@ -18,6 +18,7 @@ from planner.memory import (
 )
 from planner.memory.facts import Estimate, Phase, Sized
 from planner.memory.resident import Standing, standing
+from planner.memory.shares import Moment, Shares, merged
 from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture
@@ -25,10 +26,12 @@ from planner.models.families import FAMILIES
 from planner.models.layers import Block
 from planner.setup.setup import HEAP_TENSOR_BYTES, Profile
 
-ESTIMATOR = "closed-form-7"
+ESTIMATOR = "closed-form-8"
 """The name of these formulas in a lock; it must change when their results do."""
 
 
+_Moments = Iterable[tuple[Moment, Mapping[str, int]]]
+"""Points of a step with the temporary tensors of each."""
 HEAP_OVERHEAD = 0.3
 """Overhead of glibc's heap, as a share of the temporary tensors in it; measured."""
 CHECKPOINTED_OVERHEAD = 0.9
@@ -41,29 +44,45 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     It is that of the second and later steps, in which gradients and AdamW's two states exist. With
     several cards, it is the memory of each card.
     """
-    profile = profile.in_passes()
+    flows, profile = profile.pass_tokens > 0, profile.in_passes()
     if profile.graph_sizes:
         profile = replace(profile, accumulates=True)  # recordings add to gradients that stay
-    resident = standing(model, profile)
-    shape, held = model.architecture, resident.components
+    resident = standing(model, profile, flows=flows)
+    shape, shares = model.architecture, resident.shares
+    held = shares.resident
     blocks = layers.blocks(shape)
     left = _left(shape, profile, blocks, resident)
+    quiet = {"scratch": _quiet(shape, profile, blocks)}
     phases = {
         "load": held
         | {"gradients": 0, "optimizer states": 0, **_files(model, profile)}
         | _before_rounding(shape, profile, held),
-        "forward": _forward(shape, profile, blocks, held, left),
-        "reference": _reference(shape, profile, blocks, held | left),
-        "backward": _backward(shape, profile, blocks, held, left),
-        "optimizer": held | {"scratch": _optimizer_scratch(model, profile)},
-        "evaluation": held | {"gradients": 0, "scratch": _quiet(shape, profile, blocks)},
+        "forward": _forward(shape, profile, blocks, shares, left),
+        "reference": _reference(shape, profile, blocks, shares, left),
+        "backward": _backward(shape, profile, blocks, shares, left),
+        "optimizer": _step(model, profile, shares),
+        "evaluation": _quietly(shares) | quiet,
     }
-    found = (
+    found = tuple(
         Phase(name, {what: size for what, size in components.items() if size})
         for name, components in phases.items()
         if components
     )
-    return Estimate(tuple(found), resident.paged, resident.host)
+    apart = _apart(profile, shares, found) if shares.moments else 0
+    return Estimate(found, resident.paged, shares.host, apart, shares.stored, shares.loading)
+
+
+def _apart(profile: Profile, shares: Shares, phases: tuple[Phase, ...]) -> int:
+    """Return what the allocator keeps besides the peak.
+
+    DeepSpeed's step allocates blocks of other sizes than the passes, so the allocator keeps both;
+    measured with and without expandable segments (`test_points_ranks.py`).
+    """
+    if profile.engine.shards != "deepspeed":
+        return 0
+    held = _total(shares.resident)
+    peaks = {phase.name: phase.peak_bytes - held for phase in phases}
+    return max(0, min(peaks["optimizer"], max(peaks["forward"], peaks["backward"])))
 
 
 def _left(
@@ -116,11 +135,10 @@ def _forward(
     shape: Architecture,
     profile: Profile,
     blocks: tuple[Block, ...],
-    held: Mapping[str, int],
+    shares: Shares,
     left: Mapping[str, int],
 ) -> dict[str, int]:
     """Return the memory at the loss head, or in a layer if that needs more."""
-    summed = {} if profile.accumulates else {"gradients": 0}
     behind = alternating_updates.behind(shape, profile) * profile.tokens
     moments = [{**left, "loss head": loss_head.loss_head(shape, profile) + behind}]
     if profile.checkpointing:
@@ -128,32 +146,69 @@ def _forward(
         moments.append({**left, "scratch": inside})
     elif FAMILIES[shape.family].blocks:
         moments += places.in_mixers(shape, profile, left)
-    most = max(moments, key=lambda moving: sum(moving.values()))
-    return {**held, **summed, **_heap(shape, profile, most)}
+    if shares.moments:
+        head, *inner = moments
+        every: _Moments = [("head", head), *(("layer", one) for one in inner), ("start", {})]
+        return _most(shape, profile, shares, every)
+    summed = {} if profile.accumulates else {"gradients": 0}
+    most = max(moments, key=_total)
+    return {**shares.resident, **summed, **_heap(shape, profile, most)}
 
 
 def _backward(
     shape: Architecture,
     profile: Profile,
     blocks: tuple[Block, ...],
-    held: Mapping[str, int],
+    shares: Shares,
     left: Mapping[str, int],
 ) -> dict[str, int]:
     """Return the memory in the last or the first layer, whichever needs more."""
+    held = shares.resident
+    moments = backward.moments(shape, profile, blocks, left, held["gradients"])
+    if shares.moments:
+        first = backward.in_first(shape, profile, blocks, left)
+        every: _Moments = [
+            *(("last", moving) for _, moving in moments), ("first", first), ("end", {})
+        ]  # fmt: skip
+        return _most(shape, profile, shares, every)
     found = (
         {**held, "gradients": gradients, **_heap(shape, profile, moving)}
-        for gradients, moving in backward.moments(shape, profile, blocks, left, held["gradients"])
+        for gradients, moving in moments
     )
     most = max(found, key=lambda components: sum(components.values()))
     return {**most, **recorded_passes.besides_pool(shape, profile)}
 
 
+def _most(
+    shape: Architecture,
+    profile: Profile,
+    shares: Shares,
+    moments: "_Moments",
+) -> dict[str, int]:
+    """Return the moment at which a card that shares memory needs the most, of its temporary
+    tensors."""
+    found = [
+        merged({**shares.resident, **_heap(shape, profile, moving)}, shares.at(moment))
+        for moment, moving in moments
+    ]
+    return max(found, key=_total)
+
+
+def _total(components: Mapping[str, int]) -> int:
+    return sum(components.values())
+
+
 def _reference(
-    shape: Architecture, profile: Profile, blocks: tuple[Block, ...], held: Mapping[str, int]
+    shape: Architecture,
+    profile: Profile,
+    blocks: tuple[Block, ...],
+    shares: Shares,
+    left: Mapping[str, int],
 ) -> dict[str, int]:
     """Return the memory of the reference pass, during which saved activations are kept."""
     if profile.spec.reference == "none":
         return {}
+    held = {**merged(shares.resident, shares.at("head")), **left}
     quiet = _quiet(shape, profile, blocks)
     return {**held, "loss head": loss_head.kept_by_head(shape, profile), "scratch": quiet}
 
@@ -167,12 +222,23 @@ def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> 
     return max(inside, per_layer_inputs.without_gradient(shape, profile))
 
 
+def _quietly(shares: Shares) -> dict[str, int]:
+    """Return what an evaluation holds: no gradients, unless their buffer is kept."""
+    if not shares.moments:
+        return shares.resident | {"gradients": 0}
+    return merged(shares.resident, shares.at("evaluation"))
+
+
+def _step(model: Sized, profile: Profile, shares: Shares) -> dict[str, int]:
+    """Return the memory of an optimizer step."""
+    if shares.moments:
+        return merged(shares.resident, shares.at("step"))
+    return shares.resident | {"scratch": _optimizer_scratch(model, profile)}
+
+
 def _optimizer_scratch(model: Sized, profile: Profile) -> int:
-    """Return what an optimizer step adds: with ZeRO, float32 gradients of a shard; with torch's
-    unfused AdamW, the square roots of its second state, for all parameters or on CPU for one
-    tensor."""
-    if profile.sharded:
-        return 0 if profile.offload != "none" else _shard_scratch(model, profile)
+    """Return what torch's unfused AdamW adds: the square roots of its second state, for all
+    parameters or on CPU for one tensor."""
     if profile.optimizer.endswith("8bit"):
         return 0
     if profile.device == "cuda":
@@ -185,11 +251,6 @@ def _optimizer_scratch(model: Sized, profile: Profile) -> int:
         return 2 * profile.width * max(table, *(part.size for part in linears))
     longest = max(max(p.inputs, p.outputs) for p in linears)
     return 2 * profile.adapter_width * profile.rank * longest
-
-
-def _shard_scratch(model: Sized, profile: Profile) -> int:
-    each = 0 if profile.engine.shards == "fsdp2" else 4
-    return each * trained_parameters(model, profile) // profile.ranks
 
 
 def _files(model: Sized, profile: Profile) -> dict[str, int]:

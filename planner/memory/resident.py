@@ -1,12 +1,13 @@
 """Resident memory between steps: weights, adapter, gradients and optimizer states."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
 from planner.memory import fp8, sharding
 from planner.memory.facts import MIB, Sized
+from planner.memory.shares import Shares
 from planner.memory.trainable import states, stored_parameters, trained_parameters
 from planner.memory.widths import quantised
 from planner.models import layers
@@ -18,6 +19,8 @@ NF4_BITS = 4.127
 """Bits of an NF4 weight with double quantization: 4 + 8/64 + 32/(64·256)."""
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS workspaces on Hopper, for the forward and the backward thread."""
+EXCHANGED = 1 << 26
+"""Elements of gradients that are exchanged at once (`runner.training.exchange`)."""
 PROCESS_BYTES = 560_000_000
 """Resident memory of a process with torch, transformers, TRL and PEFT after its first steps, where
 it was not measured on the machine itself; a typical value on Linux."""
@@ -29,18 +32,17 @@ ROW_TOKEN_BYTES = 115
 class Standing:
     """Resident memory by component."""
 
-    components: dict[str, int]
-    """Bytes on the device that trains."""
+    shares: Shares
+    """What the training device holds, and what its process offloads."""
     trained: int
     """Bytes of the trained parameters in their own type, unsharded."""
     paged: int
     """Bytes of paged states."""
-    host: int
-    """Bytes in main memory."""
 
 
-def standing(model: Sized, profile: Profile) -> Standing:
-    """Return the resident memory of each card."""
+def standing(model: Sized, profile: Profile, *, flows: bool = False) -> Standing:
+    """Return the resident memory of each card; `flows` says whether rows are concatenated in
+    passes, after which processes exchange gradients in buckets of their own."""
     base = weights(model, profile)
     elements = trained_parameters(model, profile)
     trained = elements * profile.adapter_width
@@ -54,11 +56,13 @@ def standing(model: Sized, profile: Profile) -> Standing:
         "optimizer states": inside,
     }
     if profile.sharded:
-        held, host = sharding.shared(model, profile, held, elements)
-        return Standing(_masked(held, model.architecture), trained, 0, host)
+        found = sharding.shared(model, profile, held, elements)
+        masked = _masked(found.resident, model.architecture)
+        return Standing(replace(found, resident=masked), trained, 0)
     if profile.copied:
-        held = held | {"communication buckets": trained}
-    return Standing(_masked(held, model.architecture), trained, paged, 0)
+        most = EXCHANGED * profile.adapter_width if flows else trained
+        held = held | {"communication buckets": min(trained, most)}
+    return Standing(Shares(_masked(held, model.architecture)), trained, paged)
 
 
 def weights(model: Sized, profile: Profile) -> int:

@@ -2,4 +2,9 @@
 
 from planner.parallelism.engine import PlannedEngine
 
-ENGINE = PlannedEngine("DDP", for_several=True, runs=frozenset(["cpu"]))
+ENGINE = PlannedEngine(
+    "DDP",
+    outside_bytes=1_690_000_000,
+    for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
+)

@@ -22,6 +22,20 @@ class PlannedEngine:
     shards: Literal["", "deepspeed", "fsdp2"] = ""
     """Whose way of sharing says what each card holds (`planner.memory.sharding`); empty where
     they share nothing."""
+    outside_bytes: int = 0
+    """What a process uses on a card outside torch's allocator, as measured on two cards; 0 for what
+    a single process uses."""
+    spare: float = 0.0
+    """What its streams may fragment, as a share of the peak, where that is not modeled."""
+    ends_apart: bool = False
+    """Whether FSDP2 gathers embedding and head apart from each other."""
+    live: int = 0
+    """Elements of gathered weights from which none are gathered ahead
+    (`stage3_max_live_parameters`)."""
+    prefetched: int = 0
+    """Elements that are gathered ahead for each module (`stage3_prefetch_bucket_size`)."""
+    group: int = 0
+    """Elements that a card updates at once (`sub_group_size`); 0 for all of its part."""
     for_one: bool = False
     """Whether a plan may choose it for one process."""
     for_several: bool = False

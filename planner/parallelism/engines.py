@@ -10,9 +10,19 @@ RUNS: frozenset[tuple[Parallel, Device]] = frozenset(
 """The combinations of engine and device that `tunelock run` supports."""
 
 
-def cannot_run(device: Device, engine: Parallel, processes: int, offload: Offload) -> str:
+def cannot_run(
+    device: Device, engine: Parallel, processes: int, offload: Offload, method: str = ""
+) -> str:
     """Return why this version cannot run a plan, as a sentence; empty if it can."""
-    if offload == "none" and (engine, device) in RUNS:
+    planned = of_engine(engine)
+    if method == "qlora" and planned.zero_stage == 3:
+        return (
+            f"{planned.title} cannot share a base in NF4: bitsandbytes packs weights, and keeps "
+            "their scales outside of them."
+        )
+    if planned.shards == "fsdp2" and offload == "optimizer":
+        return "FSDP2 cannot offload the optimizer without the weights."
+    if (engine, device) in RUNS and (offload == "none" or device == "cuda"):
         return ""
     way = described(device, engine, processes, offload)
     return f"This version can plan {way}, but cannot run it yet."
@@ -23,4 +33,4 @@ def described(device: Device, engine: Parallel, processes: int, offload: Offload
     cards = "one card" if processes == 1 else f"{processes} cards"
     where = f"on {cards}" if device == "cuda" else f"in {processes} processes"
     tail = {"none": "", "optimizer": ", with the optimizer offloaded", "all": ", with full offload"}
-    return f"{NAMES[engine]} {where}{tail[offload]}"
+    return f"{NAMES[engine]} {where}{tail.get(offload, ', with full offload to NVMe')}"

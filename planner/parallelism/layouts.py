@@ -1,15 +1,19 @@
 """The ways in which cards can share the work, and what can be offloaded to main memory.
 
-Less sharding is preferred, since each stage of ZeRO adds traffic between cards, and offloading is
-slowest (DeepSpeed's documentation of ZeRO and of offloading).
+The fastest that fits is chosen. Where times are equal or not known, less sharding is preferred,
+since each stage of ZeRO adds traffic between cards; offloading is slowest (DeepSpeed's
+documentation of ZeRO and of offloading).
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from lockfiles.engines import ENGINES, EngineName
-from lockfiles.engines.engine import Offload as Offload
 from planner.parallelism.engine import of_engine
 
+Offload = Literal["none", "optimizer", "all", "nvme"]
+"""What is kept outside of cards: nothing, the optimizer's states in main memory, or the weights
+too; or both on an SSD, which is counted on request, and which no lock can hold."""
 Parallel = EngineName
 Layout = tuple[Parallel, Offload]
 
@@ -23,14 +27,23 @@ _FOR_SEVERAL = tuple(name for name in ENGINES if of_engine(name).for_several)
 def layouts(
     ranks: int, parallel: Parallel | None = None, offload: Offload | None = None
 ) -> tuple[Layout, ...]:
-    """Return the layouts for `ranks` cards, fastest first; all, or only the requested ones."""
+    """Return the layouts for `ranks` cards, in order of preference; all, or only the requested
+    ones. Unasked, FSDP2 offloads nothing."""
     offloads: tuple[Offload, ...] = (offload,) if offload else ("none", "optimizer", "all")
     return tuple(
         (shared, kept)
         for kept in offloads
         for shared in _parallels(ranks, parallel, offload)
-        if kept == "none" or kept in ENGINES[shared].offloads
+        if kept == "none" or _may_keep(shared, kept, asked=parallel is not None)
     )
+
+
+def _may_keep(name: Parallel, offload: Offload, *, asked: bool) -> bool:
+    """Return whether an engine may offload this."""
+    planned = of_engine(name)
+    if offload == "nvme":
+        return planned.shards == "deepspeed" and planned.zero_stage == 3
+    return offload in ENGINES[name].offloads and (asked or planned.shards == "deepspeed")
 
 
 def _parallels(
@@ -54,4 +67,12 @@ def on_cpu(processes: int, parallel: Parallel | None = None) -> tuple[Layout, ..
 
 def may_offload(method: str, offload: Offload, asked: Offload | None) -> bool:
     """Return whether a method may offload this: 4-bit weights only on request."""
-    return method != "qlora" or offload != "all" or asked == "all"
+    return method != "qlora" or offload not in ("all", "nvme") or asked == offload
+
+
+def may_share(method: str, layout: Layout, parallel: Parallel | None, kept: Offload | None) -> bool:
+    """Return whether a method may share the model so: 4-bit weights only on request, be it of the
+    engine or of what is offloaded."""
+    if method != "qlora" or of_engine(layout[0]).zero_stage < 3:
+        return True
+    return parallel == layout[0] or kept == layout[1] in ("all", "nvme")

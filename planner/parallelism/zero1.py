@@ -2,4 +2,11 @@
 
 from planner.parallelism.engine import PlannedEngine
 
-ENGINE = PlannedEngine("ZeRO stage 1", zero_stage=1, shards="deepspeed", for_several=True)
+ENGINE = PlannedEngine(
+    "ZeRO stage 1",
+    zero_stage=1,
+    shards="deepspeed",
+    outside_bytes=2_200_000_000,
+    for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
+)

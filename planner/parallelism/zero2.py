@@ -3,5 +3,11 @@
 from planner.parallelism.engine import PlannedEngine
 
 ENGINE = PlannedEngine(
-    "ZeRO stage 2", zero_stage=2, shards="deepspeed", for_one=True, for_several=True
+    "ZeRO stage 2",
+    zero_stage=2,
+    shards="deepspeed",
+    outside_bytes=2_200_000_000,
+    for_one=True,
+    for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
 )

@@ -3,5 +3,14 @@
 from planner.parallelism.engine import PlannedEngine
 
 ENGINE = PlannedEngine(
-    "ZeRO stage 3", zero_stage=3, shards="deepspeed", for_one=True, for_several=True
+    "ZeRO stage 3",
+    zero_stage=3,
+    shards="deepspeed",
+    outside_bytes=1_910_000_000,
+    live=1_000_000_000,
+    prefetched=50_000_000,
+    group=1_000_000_000,
+    for_one=True,
+    for_several=True,
+    runs=frozenset(["cpu", "cuda"]),
 )

@@ -63,6 +63,9 @@ class Sizes:
     """The type that most of them are stored in, as safetensors names it: `BF16`."""
     trained_bytes: int
     """The trained weights."""
+    checkpoint_bytes: int = 0
+    """A checkpoint of the training; 0 for the trained weights and two values of the optimizer for
+    each."""
 
 
 def _one(wanted: Wanted) -> list[Settings]:

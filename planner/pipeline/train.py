@@ -10,11 +10,9 @@ _KEPT_CHECKPOINTS = 3
 
 
 def _disk_bytes(sizes: Sizes, settings: Mapping[str, Any]) -> int:
-    """Return the bytes of the checkpoints and of the trained weights.
-
-    A checkpoint holds the weights and two values of the optimizer for each.
-    """
-    return (3 * _KEPT_CHECKPOINTS + 1) * sizes.trained_bytes
+    """Return the bytes of the checkpoints and of the trained weights."""
+    checkpoint = sizes.checkpoint_bytes or 3 * sizes.trained_bytes
+    return _KEPT_CHECKPOINTS * checkpoint + sizes.trained_bytes
 
 
 KIND = PlannedKind(

@@ -18,6 +18,7 @@ def tables(
     model: ModelFacts,
     stages: Sequence[Mapping[str, object]],
     detected: Collection[str] = (),
+    engine: str = "single",
 ) -> dict[str, object]:
     """Return the tables of a lock that depend on its answers, base model and stages alone.
 
@@ -29,7 +30,7 @@ def tables(
         "requires_runner": REQUIRES_RUNNER,
         "intent": provenance.table(answers, local_model=not model.commit, detected=detected),
         "model": _model(model),
-        "packages": packages.packages(str(stage["kind"]) for stage in stages),
+        "packages": packages.packages((str(stage["kind"]) for stage in stages), engine),
         "stage": stages,
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lockfiles import digest, known
+from lockfiles.stage_kinds.registry import KINDS
 from planner.pipeline.kind import of_kind
 
 NEUTRAL = frozenset(
@@ -41,17 +42,17 @@ def integrity(tables: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _tables(kind: str, read: Iterable[str], tables: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: _counted(kind, name, tables[name]) for name in read if name in tables}
+    found = {name: _counted(kind, name, tables) for name in read if name in tables}
     # An objective without settings has the digests that locks of revision 2 gave it.
     if set(found.get("objective", ())) == {"name"}:
         found["method"] = {"objective": found.pop("objective")["name"], **found["method"]}
     return found
 
 
-def _counted(kind: str, name: str, table: Any) -> Any:
+def _counted(kind: str, name: str, tables: Mapping[str, Any]) -> Any:
     """Return what of a table affects a stage: not the test rows of training, nor the packages
     that only other kinds of stages need."""
-    planned = of_kind(kind)
+    planned, table = of_kind(kind), tables[name]
     if name == "model":
         return {key: value for key, value in table.items() if key not in _LABELS}
     if name == "data" and not planned.reads_test:
@@ -59,5 +60,9 @@ def _counted(kind: str, name: str, table: Any) -> Any:
     if name == "fix" and not planned.reads_test:
         return [step for step in table if step["source"] != "test"]
     if name == "packages":
-        return {key: table[key] for key in table if key in known.packages([kind])}
+        engine = (
+            tables["parallel"]["engine"] if KINDS[kind].spreads and "parallel" in tables else ""
+        )
+        named = known.packages([kind], engine or "single")
+        return {key: table[key] for key in table if key in named}
     return table

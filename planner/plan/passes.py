@@ -10,6 +10,7 @@ from planner.data.tokens.order import epoch_order
 from planner.data.tokens.sizes import sizes
 from planner.interview.answers import Answers
 from planner.search.choose import Choice
+from planner.setup.setup import Profile
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,19 @@ class Laid:
 
 def laid_out(choice: Choice, answers: Answers, lengths: Sequence[int]) -> Laid:
     """Return the passes of a choice for rows of these lengths."""
-    plan = choice.profile
+    rows = choice.micro_batch * choice.accumulation * choice.profile.ranks
+    seed = answers.integer("train.seed")
+    return of_plan(choice.profile, lengths, rows, seed, answers.integer("train.epochs"))
+
+
+def of_plan(plan: Profile, lengths: Sequence[int], rows: int, seed: int, epochs: int) -> Laid:
+    """Return the passes of a plan whose steps have `rows` rows."""
     if not plan.pass_tokens:
         return Laid(plan.packing)
-    rows, most = choice.micro_batch * choice.accumulation, plan.pass_tokens
-    seed = answers.integer("train.seed")
+    most, ranks = plan.pass_tokens, plan.ranks
     found = [
-        Epoch.of(lengths, epoch_order(len(lengths), seed, epoch), rows, most)
-        for epoch in range(answers.integer("train.epochs"))
+        Epoch.of(lengths, epoch_order(len(lengths), seed, epoch), rows, most, ranks)
+        for epoch in range(epochs)
     ]
     passes = max(one.most_passes for one in found)
     table: dict[str, object] = {"pass_tokens": most}
@@ -53,19 +59,21 @@ class Epoch:
 
     sha256: str
     most_passes: int
-    """Those of the step with the most of them."""
+    """Those that a rank has of the step with the most of them."""
     tokens: tuple[int, ...] = ()
     """Those of each pass."""
 
     @classmethod
-    def of(cls, lengths: Sequence[int], order: Sequence[int], rows: int, most: int) -> "Epoch":
-        """Return the passes of rows of these lengths, in steps of `rows` rows."""
+    def of(
+        cls, lengths: Sequence[int], order: Sequence[int], rows: int, most: int, ranks: int = 1
+    ) -> "Epoch":
+        """Return the passes of rows of these lengths, in steps of `rows` rows of all ranks."""
         counts: list[int] = []
         tokens: list[int] = []
 
         def counted() -> Iterable[tuple[layout.Pass, ...]]:
-            for step in layout.steps(lengths, order, rows, most):
-                counts.append(len(step))
+            for step in layout.steps(lengths, order, rows, most, ranks):
+                counts.append(len(step) // ranks)
                 tokens.extend(sum(lengths[row] for row in one) for one in step)
                 yield step
 

@@ -54,7 +54,13 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         choice, answers, facts, _evaluate_steps(choice, answers, facts), staged
     )
     tables = {
-        **every.tables(answers, facts.model, staged, OF_LABELS if facts.labelled else ()),
+        **every.tables(
+            answers,
+            facts.model,
+            staged,
+            detected=OF_LABELS if facts.labelled else (),
+            engine=choice.profile.parallel,
+        ),
         "decision": _decision(decision, answers),
         "template": _template(answers, facts),
         "data": [_data(part, answers, facts) for part in facts.parts],
@@ -63,7 +69,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "objective": _objective(choice, answers),
         "method": _method(choice),
         "train": _train(choice, answers, facts) | laid.train,
-        "parallel": _parallel(choice),
+        "parallel": _parallel(choice, answers),
         "exactness": exactness.table(answers, choice, facts.machine),
         "machine": _machine(counted(answers, facts.machine), choice),
         "prediction": predicted.table,
@@ -243,10 +249,13 @@ def _train(choice: Choice, answers: Answers, facts: PlanFacts) -> dict[str, obje
     }
 
 
-def _parallel(choice: Choice) -> dict[str, object]:
+def _parallel(choice: Choice, answers: Answers) -> dict[str, object]:
     plan = choice.profile
+    nodes = answers.integer("machine.nodes")
+    several = {"nodes": nodes} if nodes > 1 else {}
     offload = {} if plan.offload == "none" else {"offload": plan.offload}
-    return {"engine": plan.parallel, "processes": plan.ranks, **offload}
+    buckets = {"bucket": plan.bucket} if plan.engine.shards == "deepspeed" else {}
+    return {"engine": plan.parallel, "processes": plan.ranks, **several, **offload, **buckets}
 
 
 def steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
@@ -262,12 +271,18 @@ def _evaluate_steps(choice: Choice, answers: Answers, facts: PlanFacts) -> int:
 
 def _machine(machine: MachineFacts, choice: Choice) -> dict[str, object]:
     card = machine.gpus[0] if machine.gpus else None
+    several = choice.profile.ranks > 1
+    links = {
+        "card_bytes_per_second": round(machine.links.card_bytes_per_second),
+        "network_bytes_per_second": round(machine.links.network_bytes_per_second),
+    }
     return {
         "kind": machine.kind,
         "accelerator": card.name if card else "",
         "capability": card.compute_capability if card else "",
         "count": choice.profile.ranks if card else 0,
         "memory_bytes": machine.counted_memory_bytes,
+        **{key: rate for key, rate in links.items() if rate and several},
     }
 
 

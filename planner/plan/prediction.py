@@ -13,12 +13,13 @@ from planner.models.facts import ModelFacts
 from planner.pipeline.kind import Sizes
 from planner.pipeline.stages import disk_bytes
 from planner.plan.gather import PlanFacts
+from planner.plan.rehearsed_time import measured_time, rehearsed, timed_step
 from planner.search.choose import Choice
 from planner.search.from_answers import counted
 from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
-from planner.speed.duration import Duration, Schedule, by_tokens, duration, seconds_of_step
-from planner.speed.host import accelerator
+from planner.speed.duration import Duration, Schedule, by_tokens, duration
+from planner.speed.host import accelerator, on_slow_host, said
 from planner.speed.rate import Lengths, rate_of
 from planner.speed.setups import timed
 from planner.speed.warm_up import warm_up_seconds
@@ -48,13 +49,18 @@ def predict(
     stages: Sequence[Mapping[str, object]],
 ) -> Predicted:
     """Return the prediction for a plan with these stages, evaluated each `evaluate_steps` steps."""
-    card = accelerator(counted(answers, facts.machine), host_seconds(facts.rehearsal))
+    machine = counted(answers, facts.machine)
+    card = accelerator(machine, host_seconds(facts.rehearsal), choice.nodes)
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
-    rehearsed = _rehearsed(choice, facts)
-    step = timed(facts.machine.timed, facts.model, choice.profile, choice.threads)
-    if rehearsed:
-        found = _measured_time(found, rehearsed, choice, facts, card, schedule)
+    ran, measured = rehearsed(choice, facts), timed_step(choice, facts)
+    step = (
+        None
+        if measured
+        else timed(facts.machine.timed, facts.model, choice.profile, choice.threads)
+    )
+    if measured:
+        found = measured_time(found, measured, choice, facts, card, schedule)
     elif step:
         found = by_tokens(step, choice.profile, schedule)
     before = _warm_up(choice, facts, card)
@@ -67,14 +73,16 @@ def predict(
     }
     time |= _flops_share(found, choice, facts, card, schedule.epochs) if found else {}
     space = _space(choice, facts, stages)
-    if found and rehearsed:
-        space |= _measured_space(facts, choice, rehearsed)
-        measured_why = _measured_why(found, choice, rehearsed)
-        return Predicted(space | time, _with_warm_up(measured_why, before))
-    why = _with_warm_up(_why(found, choice, card), before) if found and card else {}
+    why = _reasons(found, choice, facts, card, schedule) if found else {}
+    if found and measured and facts.rehearsal:
+        why = _measured_why(found, choice, facts.rehearsal, measured)
+    why = _with_warm_up(why, before)
+    if found and ran:
+        space |= _measured_space(facts, choice, ran)
+        why |= {"prediction.peak_bytes": f"Measured by a rehearsal on {ran.where}."}
     if found and step:
-        measured = {f"timed_{name}": getattr(step, name) for name in _TIMED}
-        time |= {name: value for name, value in measured.items() if value}
+        values = {f"timed_{name}": getattr(step, name) for name in _TIMED}
+        time |= {name: value for name, value in values.items() if value}
         why = _timed_why(found, choice, step)
     return Predicted(space | time, why | _ran_out(facts.rehearsal))
 
@@ -88,36 +96,10 @@ def _warm_up(choice: Choice, facts: PlanFacts, card: Accelerator | None) -> floa
 
 def _with_warm_up(why: dict[str, str], seconds: float) -> dict[str, str]:
     """Return reasons with what compiling and recording take of the time, if they take any."""
-    if not seconds:
+    if not seconds or not why:
         return why
     said = f" The time includes about {seconds:.0f} s before the first step."
     return why | {"prediction.seconds": why["prediction.seconds"] + said}
-
-
-def _rehearsed(choice: Choice, facts: PlanFacts) -> Rehearsal | None:
-    """Return the rehearsal if it ran the chosen plan in enough memory, else None."""
-    found = facts.rehearsal
-    return found if found and found.fitted and found.is_of(choice.profile) else None
-
-
-def _measured_time(
-    found: Duration | None,
-    rehearsed: Rehearsal,
-    choice: Choice,
-    facts: PlanFacts,
-    card: Accelerator | None,
-    schedule: Schedule,
-) -> Duration:
-    """Return the duration, scaled from the measured step; other steps of the run are shorter.
-
-    The scale is the ratio of estimated times where the card's speed is known, else that of tokens.
-    """
-    case, measured = rehearsed.case, rehearsed.measured.warm_step_seconds
-    expected = seconds_of_step(facts.model, case.profile, card, case.lengths, case.accumulation)
-    if not found or not expected:
-        return by_tokens(rehearsed.timed(), choice.profile, schedule)
-    share = measured / expected
-    return replace(found, step_seconds=share * found.step_seconds, seconds=share * found.seconds)
 
 
 def _measured_space(facts: PlanFacts, choice: Choice, rehearsed: Rehearsal) -> dict[str, object]:
@@ -160,13 +142,12 @@ def _average(found: Duration, choice: Choice) -> str:
     return f"An average step has {found.padded_tokens:,.0f} tokens, {padding} padding."
 
 
-def _measured_why(found: Duration, choice: Choice, rehearsed: Rehearsal) -> dict[str, str]:
-    step = _average(found, choice)
-    tokens, seconds = rehearsed.case.step_tokens, rehearsed.measured.warm_step_seconds
+def _measured_why(
+    found: Duration, choice: Choice, rehearsal: Rehearsal, step: TimedStep
+) -> dict[str, str]:
     return {
-        "prediction.peak_bytes": f"Measured by a rehearsal on {rehearsed.where}.",
-        "prediction.seconds": f"{step} A rehearsed step of {tokens:,} tokens took {seconds:.2g} s "
-        f"on {rehearsed.where}.",
+        "prediction.seconds": f"{_average(found, choice)} A rehearsed step of {step.tokens:,} "
+        f"tokens took {step.seconds:.2g} s on {rehearsal.where}.",
     }
 
 
@@ -218,11 +199,16 @@ def _process_origin(choice: Choice) -> dict[str, object]:
     return {"process_origin": "measured" if choice.profile.process_bytes else "assumed"}
 
 
+SHARED_STATE_BYTES = 12
+"""Of each trained parameter in a checkpoint of engines that share states: three float32 values."""
+
+
 def _sizes(choice: Choice, model: ModelFacts) -> Sizes:
     plan, full = choice.profile, choice.kind == "full"
     trained = model.parameters if full else trained_parameters(model, plan)
     width = plan.width if full else plan.adapter_width
-    return Sizes(model.parameters, model.dtype, trained_bytes=trained * width)
+    checkpoint = trained * (width + SHARED_STATE_BYTES) if plan.sharded else 0
+    return Sizes(model.parameters, model.dtype, trained * width, checkpoint)
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:
@@ -238,5 +224,15 @@ def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps
     )
 
 
-def _why(found: Duration, choice: Choice, card: Accelerator) -> dict[str, str]:
-    return {"prediction.seconds": f"{_average(found, choice)} {speed.basis(card.name)}"}
+def _reasons(
+    found: Duration, choice: Choice, facts: PlanFacts, card: Accelerator | None, schedule: Schedule
+) -> dict[str, str]:
+    """Return the reason for an estimated time, with what a slow host would take if it matters."""
+    if card is None:
+        return {}
+    reason = f"{_average(found, choice)} {speed.basis(card.name)}"
+    slow = duration(facts.model, choice.profile, on_slow_host(card), schedule)
+    more = ""
+    if slow and not host_seconds(facts.rehearsal):
+        more = said(found.step_seconds, slow.step_seconds)
+    return {"prediction.seconds": f"{reason} {more}".rstrip()}

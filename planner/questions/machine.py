@@ -36,6 +36,17 @@ QUESTIONS: tuple[Question, ...] = (
         validate=Between(1, limits.MOST_PROCESSES),
     ),
     Question(
+        "machine.nodes",
+        "machine",
+        "integer",
+        "Machines",
+        "The processes are spread evenly over this many equal machines. `tunelock launch` writes "
+        "what starts them on a cluster.",
+        1,
+        applies=When("machine.processes", (1,), unless=True),
+        validate=Between(1, limits.MOST_PROCESSES),
+    ),
+    Question(
         "machine.parallel",
         "machine",
         "choice",

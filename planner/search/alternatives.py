@@ -40,12 +40,22 @@ def settings(candidates: Candidates, plan: Profile) -> Iterator[Change]:
         return
     on = ("method.checkpointing", "on")
     one = ("method.micro_batch", 1)
+    if plan.pass_tokens:  # one of the longest row: a smaller micro-batch would need as much
+        yield from _checkpointed(candidates, plan, on)
+        return
     if not plan.checkpointing:
         yield Change((on,), candidates, candidates.other(plan, checkpointing=True))
     if plan.micro_batch > 1:
         yield Change((one,), candidates, candidates.other(plan, micro_batch=1))
         both = candidates.other(plan, micro_batch=1, checkpointing=True)
         yield Change((one, on), candidates, both)
+
+
+def _checkpointed(candidates: Candidates, plan: Profile, on: tuple[str, str]) -> Iterator[Change]:
+    """Yield the change to checkpointing for a plan with passes."""
+    if not plan.checkpointing:
+        free = replace(candidates, request=replace(candidates.request, checkpointing=True))
+        yield Change((on,), free, best_or_least(free, plan.method))
 
 
 def methods(candidates: Candidates) -> Iterator[Change]:
@@ -64,8 +74,15 @@ def methods(candidates: Candidates) -> Iterator[Change]:
 def lengths(candidates: Candidates, plan: Profile) -> Iterator[Change]:
     """Yield the change to the longest row that fits, if any does."""
     if longest := longest_row(candidates, plan):
-        shorter = candidates.other(plan, length=longest)
+        shorter = _of_length(candidates, plan, longest)
         yield Change((("train.max_length", longest),), candidates, shorter)
+
+
+def _of_length(candidates: Candidates, plan: Profile, length: int) -> Profile:
+    """Return a plan for rows of at most `length` tokens; with passes, one that holds such a row."""
+    if plan.pass_tokens:
+        return replace(plan, length=length, pass_tokens=length, accumulates=True)
+    return candidates.other(plan, length=length)
 
 
 def offloads(candidates: Candidates, plan: Profile) -> Iterator[Change]:
@@ -83,7 +100,7 @@ def longest_row(candidates: Candidates, plan: Profile) -> int:
     context = candidates.model.architecture.context
 
     def fits(length: int) -> bool:
-        return candidates.fits(candidates.other(plan, length=length))
+        return candidates.fits(_of_length(candidates, plan, length))
 
     low, high = 0, context // _STEP + 1
     while high - low > 1:

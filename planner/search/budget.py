@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from planner.machines.facts import MachineFacts
+from planner.memory import Estimate
+from planner.parallelism.engine import PlannedEngine
+from planner.setup.setup import Profile
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
@@ -11,6 +14,8 @@ CUDA_CONTEXT_BYTES = 600_000_000
 """What a process uses on a card outside torch's allocator."""
 CUDA_RESERVE = 0.02
 """What torch reserves beyond what is allocated, as a share of it, with expandable segments."""
+HOST_PROCESS_BYTES = 2_050_000_000
+"""Main memory of a training process on a card besides what it offloads; measured on an H200."""
 CPU_MARGIN = 0.1
 """Share of main memory that is left to other processes."""
 
@@ -39,6 +44,20 @@ def host_budget(machine: MachineFacts, processes: int) -> int | None:
     return int(memory * (1 - CPU_MARGIN)) // processes if memory else None
 
 
-def whole_card_bytes(peak_bytes: int) -> int:
-    """Return the bytes of a card that a process takes if its allocator peaks at `peak_bytes`."""
-    return int(peak_bytes * (1 + CUDA_RESERVE)) + CUDA_CONTEXT_BYTES
+def beyond_peak(estimate: Estimate, profile: Profile) -> int:
+    """Return the bytes that must be available to a process besides its peak: what the allocator
+    keeps, and what several processes use outside the allocator more than one does."""
+    if profile.device == "cpu":
+        return 0
+    spare = round(profile.engine.spare * estimate.peak.peak_bytes)
+    return estimate.apart_bytes + spare + beyond_one(profile.engine)
+
+
+def beyond_one(engine: PlannedEngine) -> int:
+    """Return what a process uses on a card outside torch's allocator more than a single one."""
+    return max(0, engine.outside_bytes - CUDA_CONTEXT_BYTES)
+
+
+def whole_card_bytes(bytes_wanted: int) -> int:
+    """Return the bytes of a card that a process takes if so many must be available to it."""
+    return int(bytes_wanted * (1 + CUDA_RESERVE)) + CUDA_CONTEXT_BYTES

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from planner.catalogue.lookup import Accelerator
 from planner.memory import Estimate, estimate, recorded_passes
 from planner.parallelism.layouts import Layout
-from planner.search.budget import budget, host_budget
+from planner.search.budget import beyond_peak, budget, host_budget
 from planner.search.kernels import variants
 from planner.search.passes import laid_out
 from planner.search.plan import Plan
+from planner.search.ran import is_same
 from planner.search.space import Space
 from planner.setup.setup import Kind, Profile
 from planner.speed.host import accelerator
 
 if TYPE_CHECKING:
     from planner.search.rehearsal import Rehearsal
+    from planner.search.tuned import Tuned
 
 ROOM = 0.02
 """What passes of many sizes may fragment, as a share of their peak."""
@@ -35,6 +37,8 @@ class Candidates(Space):
 
     rehearsal: "Rehearsal | None" = None
     """A rehearsal of this model on this machine, if there is one."""
+    tuned: "Tuned | None" = None
+    """What it timed of the finalists of a search, if it did."""
 
     def of(self, kind: Kind, layout: Layout) -> Iterator[Profile]:
         """Yield the plans of a method in one layout; passes have as many tokens as fit, and where
@@ -60,15 +64,26 @@ class Candidates(Space):
         return self.fits(plan) and self.need(plan) <= most
 
     def _rehearsed(self, plan: Profile) -> Profile | None:
-        """Return the rehearsed plan if it is this one but for its passes, steps of these rows have
-        such passes, and it fits."""
-        ran = self.rehearsal.case.profile if self.rehearsal and self.rehearsal.fitted else None
-        if not ran or not ran.pass_tokens or not self.rehearsal:
-            return None
-        if not self.steps.may_have(ran.pass_tokens, several=ran.accumulates):
-            return None
-        own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
-        return own if self.rehearsal.is_of(own) and self.fits(own) else None
+        """Return a plan that was rehearsed or timed if it is this one but for its passes, steps of
+        these rows have such passes, and it fits."""
+        for ran in self._ran():
+            if ran.pass_tokens and self.may_have(ran):
+                own = replace(plan, pass_tokens=ran.pass_tokens, accumulates=ran.accumulates)
+                if is_same(ran, own) and self.fits(own):
+                    return own
+        return None
+
+    def _ran(self) -> Iterator[Profile]:
+        """Yield the plans that ran in enough memory, and those that were timed."""
+        if self.rehearsal and self.rehearsal.fitted:
+            yield self.rehearsal.case.profile
+        yield from self.tuned.profiles() if self.tuned else ()
+
+    def may_have(self, plan: Profile) -> bool:
+        """Return whether rows of these lengths may have the micro-batches or passes of a plan."""
+        if not plan.pass_tokens:
+            return plan.length == self.request.longest
+        return self.flows and self.steps.may_have(plan.pass_tokens, several=plan.accumulates)
 
     def _shorter(self, plan: Profile) -> Iterator[Profile]:
         """Yield a plan with shorter passes: the pairs of tokens in a mask grow with the square."""
@@ -85,7 +100,7 @@ class Candidates(Space):
 
     @cached_property
     def host_budget_bytes(self) -> int | None:
-        """Bytes that each process may offload; None for a machine known only by its card's name."""
+        """Bytes that each process may offload; None where main memory is unknown."""
         return host_budget(self.machine, self.request.processes)
 
     def need(self, plan: Profile) -> int:
@@ -115,7 +130,7 @@ class Candidates(Space):
     @cached_property
     def card(self) -> Accelerator | None:
         """The catalogue's entry for the cards, with the speed of their host."""
-        return accelerator(self.machine, self.host_seconds)
+        return accelerator(self.machine, self.host_seconds, self.request.nodes)
 
     def estimated(self, plan: Profile) -> int:
         """Return the peak of a plan by its estimate, in bytes."""
@@ -123,21 +138,20 @@ class Candidates(Space):
 
     def fits(self, plan: Profile) -> bool:
         """Return whether a plan is within the budget, or ran in the free memory when rehearsed."""
-        found, free = self.plan(plan), self.machine.least_free
-        if not self.rehearsal:
-            return found.fits and self._has_room_to_record(plan)
-        if free and self.rehearsal.fitted and self.rehearsal.is_of(plan):
-            return self.rehearsal.measured.process_bytes + self._more(plan) <= free.free_bytes
-        fits = self.need(plan) <= self.budget_bytes and self._has_room_to_record(plan)
-        return fits and found.offload_fits
-
-    def _has_room_to_record(self, plan: Profile) -> bool:
-        return _with_room(self.estimated(plan), plan) <= self.budget_bytes
+        ran, free = self.rehearsal, self.machine.least_free
+        if ran and free and ran.fitted and ran.is_of(plan):
+            return ran.measured.process_bytes + self._more(plan) <= free.free_bytes
+        if self.wanted(plan) > self.budget_bytes:
+            return False
+        return plan.parallel == "single" or self.plan(plan).offload_fits
 
     def wanted(self, plan: Profile) -> int:
         """Return what must be available for a plan, in bytes: its peak, with what recorded passes
-        may fragment."""
-        return _with_room(self.need(plan), plan)
+        may fragment, and what several cards need besides."""
+        found = _with_room(self.need(plan), plan)
+        if plan.parallel == "single":
+            return found
+        return found + beyond_peak(self._estimate(plan), plan)
 
     def plan(self, profile: Profile) -> Plan:
         """Return a profile with its memory estimate."""
@@ -164,10 +178,15 @@ class Candidates(Space):
         """A cache of `planner.search.ranking`: seconds per row of each plan."""
         return {}
 
+    @cached_property
+    def scale(self) -> list[float]:
+        """A cache of `planner.search.ranking`: how much longer plans take than estimated."""
+        return []
+
     def least(self, kind: Kind) -> Profile:
         """Return the plan of a method that needs the least, without offloading unless it is set."""
-        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved)
-        return min(every, key=lambda plan: (self.need(plan), plan.micro_batch))
+        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved(kind))
+        return min(every, key=lambda plan: (self.wanted(plan), plan.micro_batch))
 
 
 def _with_room(peak_bytes: int, plan: Profile) -> int:

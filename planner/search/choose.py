@@ -70,6 +70,8 @@ class Choice:
     """The reason for each chosen value, by its dotted key in the lock."""
     rejected: tuple[Alternative, ...]
     """Other setups that were considered."""
+    nodes: int = 1
+    """Machines that the processes are spread over."""
 
 
 def choose(
@@ -119,6 +121,7 @@ def choose(
         rate=timing[1] if timing else None,
         why=_why(answers, candidates, plan, threads),
         rejected=tuple(rejected(candidates, plan)),
+        nodes=candidates.request.nodes,
     )
 
 

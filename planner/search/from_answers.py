@@ -28,8 +28,8 @@ RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
 def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 
-    Raises DoesNotFit where the answers ask for more cards than the machine has, or for FP8 units
-    that they lack.
+    Several machines are counted together. Raises DoesNotFit where the answers ask for more cards
+    than there are, or for FP8 products that these cannot compute.
     """
     found = _counted(answers, machine)
     fp8.check_cards(answers.text(fp8.KEY), found)
@@ -37,6 +37,8 @@ def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
 
 
 def _counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
+    nodes = answers.integer("machine.nodes")
+    machine = machine.several(nodes)
     device, processes = answers.text("machine.device"), answers.integer("machine.processes")
     if device == "cuda" and not machine.gpus:
         if machine.problem:
@@ -55,9 +57,10 @@ def _counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     cards = len(machine.gpus)
     if processes > cards:
         here = "one card" if cards == 1 else f"{cards} cards"
+        have = "this machine has" if nodes == 1 else f"{nodes} such machines have"
         raise DoesNotFit(
             Key("machine.processes"),
-            f" is {processes}, and each process needs its own card, but this machine has {here}.",
+            f" is {processes}, and each process needs its own card, but {have} {here}.",
             fix=Answer("machine.processes", cards),
         )
     return replace(machine, kind="cuda")
@@ -79,7 +82,8 @@ def candidates(
     Raises UsageProblem where answers contradict each other, the machine or the model.
     """
     asked = _request(answers, model, rows, longest, lengths)
-    found = Candidates(replace(asked, tokens=tokens), model, machine, rehearsal)
+    tuned = rehearsal.tuned if rehearsal else None
+    found = Candidates(replace(asked, tokens=tokens), model, machine, rehearsal, tuned)
     laid = found.packings[0] and found.flows
     asked = effective_tokens.with_rows(found.request, concatenated=laid)
     found = replace(found, request=asked)
@@ -116,6 +120,7 @@ def _request(
         base_products="fp8" if answers.text(fp8.KEY) == "fp8" else "bf16",
         exact=answers.flag("train.exact"),
         processes=answers.integer("machine.processes"),
+        nodes=answers.integer("machine.nodes"),
         parallel=_set(answers.text("machine.parallel")),
         offload=cast("Offload | None", _set(answers.text("machine.offload"))),
     )
@@ -143,9 +148,9 @@ def _contradictions(found: Candidates) -> Iterator[Contradiction]:
         Answer("method.packing", "off"),
     )
     yield (
-        bool(asked.packing) and asked.processes > 1,
+        bool(asked.packing) and asked.processes > 1 and not found.flows,
         (
-            "Packing works in a single process only, but ",
+            "Several processes pack rows on GPUs only, in passes whose size the plan chooses, but ",
             Key("machine.processes"),
             f" is {asked.processes}.",
         ),
@@ -224,6 +229,16 @@ def _batch(found: Candidates) -> Iterator[Contradiction]:
             f" = {processes}.",
         ),
         Answer("train.effective_batch", whole),
+    )
+    yield (
+        processes % asked.nodes > 0,
+        (
+            Key("machine.processes"),
+            f" is {processes}, which is not divisible by ",
+            Key("machine.nodes"),
+            f" = {asked.nodes}.",
+        ),
+        Answer("machine.processes", -(-processes // asked.nodes) * asked.nodes),
     )
     near = next(n for n in range(min(micro, found.share), 0, -1) if found.share % n == 0)
     each = " per process" if processes > 1 else ""

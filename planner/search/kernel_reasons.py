@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from planner.search import timed_reasons
 from planner.search.candidates import Candidates
 from planner.search.kernels import may_compile, may_record
 from planner.search.ranking import TIE, fastest_of, seconds
@@ -36,6 +37,8 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
         return f"{said}; otherwise, a run would take {gain:.0%} longer."
     if other is None:
         return "Layers are not compiled: no plan with compiled ones fits."
+    if problem := timed_reasons.trouble(candidates, other):
+        return f"Layers are not compiled: when that was timed, {problem}."
     if gain is None:
         return "Layers are not compiled: how fast this card computes compiled ones is not known."
     return f"Compiling the layers takes{took}, more than this run would gain by it."
@@ -55,6 +58,8 @@ def _recorded(candidates: Candidates, chosen: Profile) -> str:
         return f"{said} Without, a run would take {gain:.0%} longer." if longer else said
     if other is None:
         return "Passes are not recorded: no plan that records them fits."
+    if problem := timed_reasons.trouble(candidates, other):
+        return f"Passes are not recorded: when that was timed, {problem}."
     if gain is None:
         return "Passes are not recorded: how fast this card and its host are is not known."
     return "CUDA graphs would not make this run faster: its passes keep the card busy without."

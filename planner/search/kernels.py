@@ -28,11 +28,13 @@ def may_compile(shape: Architecture, plan: Profile) -> bool:
 def may_record(model: Sized, plan: Profile) -> bool:
     """Return whether the passes of a plan can be recorded.
 
+    That needs all weights on each card, and gradients that are exchanged after the passes.
     Recomputing layers asks for the state of random numbers, which a recording cannot, and dynamic
     rotary embeddings for the longest position; routers would balance blank tokens.
     """
     asks = plan.checkpointing or getattr(model, "rescales", False)
-    return plan.attention == "varlen" and not asks and not model.architecture.experts
+    able = plan.attention == "varlen" and not plan.sharded
+    return able and not asks and not model.architecture.experts
 
 
 def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:

@@ -22,6 +22,8 @@ class Steps:
     """Those of every step, or of the largest step that could occur."""
     known: bool
     """Whether they are those of every step."""
+    ranks: int = 1
+    """Processes that share the passes of a step."""
 
     @property
     def longest(self) -> int:
@@ -30,8 +32,11 @@ class Steps:
 
     @property
     def largest(self) -> int:
-        """Tokens of the largest step."""
-        return max(map(sum, self.lengths))
+        """Tokens of the largest step; with several processes, of the largest pass if each has one
+        of a step."""
+        if self.ranks == 1:
+            return max(map(sum, self.lengths))
+        return self.greatest(max(map(sum, self.lengths)))
 
     def may_have(self, most: int, *, several: bool) -> bool:
         """Return whether the steps may have passes of at most `most` tokens; `several` says whether
@@ -45,24 +50,25 @@ class Steps:
         return max(
             sum(step[row] for row in one)
             for step in self.lengths
-            for one in layout.passes(step, most)
+            for one in layout.passes(step, most, self.ranks)
         )
 
     def most_passes(self, most: int) -> int:
-        """Return the passes of the step with the most of them."""
-        return max(len(layout.passes(step, most)) for step in self.lengths)
+        """Return the passes that a process has of the step with the most of them."""
+        found = max(len(layout.passes(step, most, self.ranks)) for step in self.lengths)
+        return found // self.ranks
 
 
-def steps_of(lengths: Sequence[int], rows: int, seed: int, epochs: int) -> Steps:
-    """Return the steps of `rows` rows in the order of a run."""
+def steps_of(lengths: Sequence[int], rows: int, seed: int, epochs: int, ranks: int = 1) -> Steps:
+    """Return the steps of `rows` rows of all `ranks` processes in the order of a run."""
     if len(lengths) * epochs > ORDERED_ROWS:
-        return Steps((tuple(sorted(lengths)[-rows:]),), known=False)
+        return Steps((tuple(sorted(lengths)[-rows:]),), known=False, ranks=ranks)
     found = []
     for epoch in range(epochs):
         order = epoch_order(len(lengths), seed, epoch)
         for first in range(0, len(order), rows):
             found.append(tuple(lengths[row] for row in order[first : first + rows]))
-    return Steps(tuple(dict.fromkeys(found)), known=True)
+    return Steps(tuple(dict.fromkeys(found)), known=True, ranks=ranks)
 
 
 def laid_out(profile: Profile, steps: Steps, fits: Callable[[Profile], bool]) -> Profile:

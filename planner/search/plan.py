@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from planner.memory import Estimate
-from planner.search.budget import whole_card_bytes
+from planner.search.budget import HOST_PROCESS_BYTES, beyond_peak, whole_card_bytes
 from planner.setup.setup import Profile
 
 
@@ -32,17 +32,30 @@ class Plan:
         """Peak bytes of the process, including the allocator's reserve and the CUDA context."""
         if self.profile.device == "cpu":
             return self.allocated_bytes
-        return whole_card_bytes(self.allocated_bytes)
+        return whole_card_bytes(self.wanted_bytes)
+
+    @property
+    def wanted_bytes(self) -> int:
+        """Bytes that must be available to each process."""
+        return self.allocated_bytes + beyond_peak(self.estimate, self.profile)
 
     @property
     def fits(self) -> bool:
         """Whether the plan is within the budget of its device and of main memory."""
-        return self.allocated_bytes <= self.budget_bytes and self.offload_fits
+        return self.wanted_bytes <= self.budget_bytes and self.offload_fits
+
+    @property
+    def host_bytes(self) -> int:
+        """Main memory that each process needs besides its own: what it offloads, or the model while
+        it is loaded."""
+        return max(self.estimate.host_bytes, self.estimate.loading_bytes)
 
     @property
     def offload_fits(self) -> bool:
-        """Whether main memory holds what is offloaded; True where its size is unknown."""
-        return self.estimate.host_bytes <= (self.host_budget_bytes or self.estimate.host_bytes)
+        """Whether main memory holds that; True where its size is unknown."""
+        if not self.host_bytes or not self.host_budget_bytes:
+            return True
+        return self.host_bytes + HOST_PROCESS_BYTES <= self.host_budget_bytes
 
     @property
     def zero_stage(self) -> int:

@@ -1,10 +1,13 @@
 """Which plan to choose: the fastest that fits, of the first method that has one."""
 
 from collections.abc import Callable, Iterable, Sequence
+from statistics import median
 from typing import TypeVar
 
+from planner.parallelism.layouts import Layout
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
+from planner.speed import host
 from planner.speed.duration import Duration, Schedule, by_tokens, duration
 from planner.speed.rate import Lengths, Rate, rate_of
 from planner.speed.setups import timed
@@ -14,6 +17,11 @@ SAMPLE_ROWS = 512
 """Rows of the sample on which plans are compared."""
 TIE = 0.03
 """Plans whose times differ by less than this share count as equally fast."""
+TIMED_TIE = 0.05
+"""The same for plans that were timed on the device, whose speed varies: the one that was planned
+is kept."""
+LAYOUT_TIE = 0.05
+"""The same for plans in different layouts, whose times are known less well."""
 Plan = TypeVar("Plan")
 
 
@@ -32,16 +40,65 @@ def best(candidates: Candidates) -> Profile | None:
 def fastest_of(candidates: Candidates, kind: Kind, packing: bool | None = None) -> Profile | None:
     """Return the plan to choose of one method, with `packing` set or left open; None if none fits.
 
-    The first layout in which a plan fits is used: later ones add traffic between cards. Equally
-    fast plans are compared by their estimates, not by a rehearsal: what was measured for one says
-    nothing about the others, and the rehearsed plan stays the chosen one.
+    It is the fastest of those that offload as little as possible. Equally fast plans of one layout
+    are compared by their estimates, not by a rehearsal: what was measured for one says nothing
+    about the others, and the rehearsed plan stays the chosen one. Where finalists of a search were
+    timed, the choice is among them.
     """
-    for layout in candidates.layouts_of(kind):
-        wanted = (p for p in candidates.of(kind, layout) if packing in (None, p.packing))
-        fitting = filter(candidates.fits, wanted)
-        if found := _fastest(fitting, lambda p: seconds(candidates, p), candidates.estimated):
-            return found
+    allowed = candidates.layouts_of(kind)
+    for offload in dict.fromkeys(kept for _, kept in allowed):
+        found = (
+            fastest_in(candidates, kind, layout, packing)
+            for layout in allowed
+            if layout[1] == offload
+        )
+        if quickest := _quickest(candidates, [plan for plan in found if plan]):
+            return quickest
     return None
+
+
+def fastest_in(
+    candidates: Candidates, kind: Kind, layout: Layout, packing: bool | None = None
+) -> Profile | None:
+    """Return the fastest plan of a layout that fits."""
+    wanted = (p for p in candidates.of(kind, layout) if packing in (None, p.packing))
+    fitting: Iterable[Profile] = filter(candidates.fits, wanted)
+    if candidates.tuned:
+        fitting = list(fitting)
+        if chosen := _of_finalists(candidates, fitting):
+            return chosen
+    return _fastest(fitting, lambda p: seconds(candidates, p), candidates.estimated)
+
+
+def _quickest(candidates: Candidates, plans: Sequence[Profile]) -> Profile | None:
+    """Return the fastest of plans in different layouts; of equally fast ones, the first."""
+    times = [seconds(candidates, plan) for plan in plans]
+    known = [time for time in times if time]
+    if len(known) < len(plans) or not plans:
+        return plans[0] if plans else None
+    least = (1 + LAYOUT_TIE) * min(known)
+    return next(plan for plan, time in zip(plans, known, strict=True) if time <= least)
+
+
+def _of_finalists(candidates: Candidates, plans: Iterable[Profile]) -> Profile | None:
+    """Return the fastest of some plans that are finalists, the earliest among equally fast ones.
+
+    Finalists for which no time was left count with their estimates; None where none of the plans
+    was timed.
+    """
+    tuned = candidates.tuned
+    if not tuned:
+        return None
+    found: dict[int, tuple[float, Profile]] = {}
+    for plan in plans:
+        at, took = tuned.index(plan), seconds(candidates, plan)
+        if at is not None and took and tuned.finalists[at].untimed in ("", "time"):
+            found.setdefault(at, (took, plan))
+    if all(tuned.finalists[at].untimed for at in found):
+        return None
+    least = min(took for took, _ in found.values())
+    near = (at for at, (took, _) in found.items() if took <= (1 + TIMED_TIE) * least)
+    return found[min(near)][1]
 
 
 def best_or_least(candidates: Candidates, kind: Kind) -> Profile:
@@ -82,13 +139,44 @@ def slower_by(other: float | None, chosen: float | None) -> str:
 
 
 def seconds(candidates: Candidates, plan: Profile) -> float | None:
-    """Return the seconds that a plan takes per row; None where the device's speed is unknown."""
+    """Return the seconds that a plan takes per row; None where the device's speed is unknown.
+
+    They are measured for finalists that were timed; the estimates of other plans are scaled by
+    what those took.
+    """
     if plan not in candidates.timed:
-        schedule = _sample(candidates, plan)
-        found = duration(candidates.model, plan, candidates.card, schedule)
-        each = found.seconds / len(schedule.lengths) if found else None
+        each = _measured(candidates, plan)
+        if each is None and (each := _estimated(candidates, plan)):
+            each *= _scale(candidates)
         candidates.timed[plan] = each and each + _warm_up(candidates, plan)
     return candidates.timed[plan]
+
+
+def _measured(candidates: Candidates, plan: Profile) -> float | None:
+    """Return the seconds per row of a finalist, without warm-up; None if it was not timed."""
+    took = candidates.tuned.step_seconds(plan) if candidates.tuned else None
+    return took / candidates.tuned.rows if candidates.tuned and took else None
+
+
+def _estimated(candidates: Candidates, plan: Profile) -> float | None:
+    """Return the same by the estimate; None where the device's speed is unknown."""
+    schedule = _sample(candidates, plan)
+    found = duration(candidates.model, plan, candidates.card, schedule)
+    return found.seconds / len(schedule.lengths) if found else None
+
+
+def _scale(candidates: Candidates) -> float:
+    """Return how many times as long as estimated the timed finalists took, the median of them."""
+    if not candidates.scale:
+        found = [
+            took / expected
+            for plan in (candidates.tuned.profiles() if candidates.tuned else ())
+            if candidates.may_have(plan)
+            and (took := _measured(candidates, plan))
+            and (expected := _estimated(candidates, plan))
+        ]
+        candidates.scale.append(median(found) if found else 1.0)
+    return candidates.scale[0]
 
 
 def _warm_up(candidates: Candidates, plan: Profile) -> float:
@@ -98,6 +186,14 @@ def _warm_up(candidates: Candidates, plan: Profile) -> float:
     if asked.rows is None or card is None:
         return 0.0
     return warm_up_seconds(candidates.model, plan, card) / (asked.rows * asked.epochs)
+
+
+def on_slow_host(candidates: Candidates, plan: Profile) -> float | None:
+    """Return the seconds of an optimizer step with a slow host, by a sample of the rows; None where
+    the card's speed is unknown."""
+    card = candidates.card and host.on_slow_host(candidates.card)
+    found = duration(candidates.model, plan, card, _sample(candidates, plan))
+    return found.step_seconds if found else None
 
 
 def timing(candidates: Candidates, plan: Profile, threads: int = 0) -> tuple[float, Rate] | None:

@@ -3,8 +3,14 @@
 from dataclasses import replace
 
 from planner.models.layers import blocks
-from planner.parallelism.layouts import NAMES as LAYOUTS
-from planner.search import effective_tokens, fp8, kernel_reasons, pass_reasons
+from planner.search import (
+    effective_tokens,
+    fp8,
+    kernel_reasons,
+    layout_reasons,
+    pass_reasons,
+    timed_reasons,
+)
 from planner.search.candidates import Candidates
 from planner.search.ranking import slower
 from planner.search.space import CPU_BATCH_TOKENS
@@ -54,7 +60,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         "stream.packing": asked.packing is not None,
     }
     reasons = {
-        **_layout(candidates, chosen),
+        **layout_reasons.layout(candidates, chosen),
         "train.micro_batch": _micro_batch(candidates, chosen),
         "train.accumulation": _accumulation(candidates, chosen),
         "train.checkpointing": _checkpointing(candidates, chosen),
@@ -66,8 +72,9 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         **_kernels(candidates),
     }
     found = {key: YOURS if given.get(key) else reason for key, reason in reasons.items()}
-    size = effective_tokens.reason(asked)
-    return found | {"train.micro_batch": f"{found['train.micro_batch']} {size}".rstrip()}
+    further = (effective_tokens.reason(asked), timed_reasons.of(candidates, chosen))
+    said = " ".join(filter(None, (found["train.micro_batch"], *further)))
+    return found | {"train.micro_batch": said}
 
 
 def measured(candidates: Candidates) -> dict[str, str]:
@@ -84,27 +91,6 @@ def measured(candidates: Candidates) -> dict[str, str]:
     return {"prediction.peak_bytes": said}
 
 
-def _layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
-    """Return a sentence on how processes share the work; none for a single process."""
-    if chosen.parallel == "single":
-        return {}
-    each = "card" if chosen.device == "cuda" else "process"
-    if chosen.copied:
-        return {"parallel.engine": f"Each {each} holds the full model and exchanges gradients."}
-    allowed = candidates.layouts_of(chosen.method)
-    before = allowed.index((chosen.parallel, chosen.offload)) - 1
-    if before < 0:
-        return {"parallel.engine": f"Offloading this needs at least {LAYOUTS[chosen.parallel]}."}
-    parallel, offload = allowed[before]
-    less = candidates.other(
-        chosen, micro_batch=candidates.micro_batches[-1], parallel=parallel, offload=offload,
-        checkpointing=candidates.checkpointings[-1],
-    )  # fmt: skip
-    tail = {"none": "", "optimizer": " with the optimizer offloaded", "all": " with full offload"}
-    need = gib(candidates.need(less))
-    return {"parallel.engine": f"{LAYOUTS[parallel]}{tail[offload]} would need {need} per card."}
-
-
 def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     micro, share = chosen.micro_batch, candidates.share
     if chosen.pass_tokens:
@@ -117,8 +103,8 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     if larger := next_larger(candidates, chosen):
         fits = candidates.fits(larger)
         return (
-            f"Micro-batch {micro} needs {gib(candidates.need(chosen))}; "
-            f"{larger.micro_batch} would need {gib(candidates.need(larger))}"
+            f"Micro-batch {micro} needs {gib(candidates.wanted(chosen))}; "
+            f"{larger.micro_batch} would need {gib(candidates.wanted(larger))}"
             + (slower(candidates, larger, chosen) if fits else of_budget(candidates))
         )
     if micro == share:

@@ -1,7 +1,7 @@
 """What a rehearsal measured: the content of `rehearsal.json`, which a plan reads."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Literal
@@ -15,6 +15,8 @@ from lockfiles.fixes import Command
 from lockfiles.harmless import is_harmless
 from planner.machines.facts import MachineFacts, TimedStep
 from planner.models.facts import ModelFacts
+from planner.search.ran import is_plan, is_same
+from planner.search.tuned import Tuned
 from planner.setup import batches
 from planner.setup.setup import Profile
 
@@ -27,9 +29,6 @@ MOST_BYTES = limits.MOST_BYTES
 MOST_SECONDS = limits.MOST_SECONDS
 LIMIT_BYTES = 4 * files.MIB
 """The largest `rehearsal.json` that is read."""
-_UNREHEARSED = ("padded", "process_bytes", "held_tokens")
-"""Fields of a plan that may differ from those of the rehearsed one: a rehearsal repeats one
-micro-batch, and measures the process itself."""
 _AGAIN = Command("tunelock rehearse run.lock")
 
 
@@ -155,6 +154,8 @@ class Rehearsal(Table):
     """Installed versions of the lock's packages; empty where one is not installed."""
     case: Rehearsed
     measured: Measured
+    tuned: Tuned | None = None
+    """The finalists of the search that were timed; None if none were."""
 
     @model_validator(mode="after")
     def _possible(self) -> "Rehearsal":
@@ -185,7 +186,7 @@ class Rehearsal(Table):
         yield "`case.held_out` does not fit the micro-batch", rows
         fits = not plan.packing or max(lengths) <= plan.length
         yield "`case.lengths` has a row longer than the plan's rows", fits
-        yield "`case.profile` is out of bounds", _is_plan(plan)
+        yield "`case.profile` is out of bounds", is_plan(plan)
         words = (found.out_of_memory, found.card, *plan.targets)
         shown = all(len(one) <= limits.MOST_LABEL_CHARS and is_harmless(one) for one in words)
         yield "`measured` or `case.profile` has invisible characters", shown
@@ -213,18 +214,8 @@ class Rehearsal(Table):
         return not self.measured.out_of_memory
 
     def is_of(self, plan: Profile) -> bool:
-        """Return whether `plan` was rehearsed; fused AdamW counts as one under either name.
-
-        A rehearsal records passes of one size, so that their number may differ: a lock may have
-        fewer sizes than its plan allows.
-        """
-        ran = self.case.profile
-        if ran.optimizer == "adamw_torch" and ran.fused:
-            ran = replace(ran, optimizer="adamw_torch_fused")
-        own = {name: getattr(plan, name) for name in _UNREHEARSED}
-        if ran.graph_sizes and plan.graph_sizes:
-            own["graph_sizes"] = plan.graph_sizes
-        return replace(ran, **own) == plan
+        """Return whether `plan` was rehearsed (`planner.search.ran.is_same`)."""
+        return is_same(self.case.profile, plan)
 
     def check(self, model: ModelFacts, machine: MachineFacts) -> None:
         """Raise UsageProblem where the rehearsal was of another model or on another device.
@@ -244,26 +235,6 @@ class Rehearsal(Table):
             raise UsageProblem(
                 f"The rehearsal ran on {self.where}, but the plan is for {there}.", fix=_AGAIN
             )
-
-
-def _is_plan(plan: Profile) -> bool:
-    """Return whether a profile is within the bounds of a lock."""
-    return (
-        0 < plan.length <= limits.MOST_CONTEXT_TOKENS
-        and 0 < plan.micro_batch <= limits.MOST_EFFECTIVE_BATCH
-        and 0 <= plan.rank <= limits.MOST_RANK
-        and 0 <= plan.dropout <= limits.MOST_DROPOUT
-        and len(plan.targets) <= limits.MOST_TARGETS
-        and 0 < plan.ranks <= limits.MOST_CARDS
-        and 0 < plan.bucket <= MOST_BYTES
-        and 0 <= plan.scored <= 1
-        and 0 <= plan.process_bytes <= MOST_BYTES
-        and 0 <= plan.held_tokens <= limits.MOST_TOKENS
-        and plan.pass_tokens <= limits.MOST_TOKENS
-        and (plan.pass_tokens == 0 or (plan.packing and plan.pass_tokens >= plan.length))
-        and 0 <= plan.squares <= limits.MOST_TOKENS
-        and 0 <= plan.graph_sizes <= (limits.MOST_GRAPHS if plan.pass_tokens else 0)
-    )
 
 
 def load(path: Path) -> Rehearsal:

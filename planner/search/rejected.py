@@ -47,12 +47,12 @@ def _least(candidates: Candidates, kind: Kind) -> Profile:
     """Return the plan of a method that needs the least memory: the smallest micro-batch, with
     checkpointing even where it was switched off."""
     fewest = candidates.micro_batches[-1]
-    every = (candidates.profile(kind, fewest, True, layout=at) for at in candidates.unmoved)
-    return min(every, key=candidates.need)
+    every = (candidates.profile(kind, fewest, True, layout=at) for at in candidates.unmoved(kind))
+    return min(every, key=candidates.wanted)
 
 
 def _alternative(candidates: Candidates, plan: Profile, chosen: Profile) -> Alternative:
-    need = candidates.need(plan)
+    need = candidates.wanted(plan)
     if need > candidates.budget_bytes:
         reason = f"It needs {gib(need)}, but only {gib(candidates.budget_bytes)} is available."
     elif plan.method == chosen.method:
@@ -85,8 +85,9 @@ def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str
     if need > plan.budget_bytes or plan.offload_fits or not plan.host_budget_bytes:
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
         return f"needs {gib(need)}, but only {gib(plan.budget_bytes)}{of} is available{who}."
+    what = "offload" if plan.estimate.host_bytes >= plan.estimate.loading_bytes else "load"
     return (
-        f"would offload {gib(plan.estimate.host_bytes)} per process, but only "
+        f"would {what} {gib(plan.host_bytes)} per process, but only "
         f"{gib(plan.host_budget_bytes)} of main memory is available."
     )
 

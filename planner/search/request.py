@@ -68,6 +68,8 @@ class Request:
     """Whether passes are recorded as CUDA graphs."""
     processes: int = 1
     """Processes that share the work, each with a card of its own."""
+    nodes: int = 1
+    """Machines that they are spread over."""
     parallel: Parallel | None = None
     """How they share it."""
     offload: Offload | None = None

@@ -7,13 +7,13 @@ from itertools import product
 from typing import Literal
 
 from planner.machines.facts import MachineFacts
-from planner.memory import Sized
+from planner.memory import Sized, trained_parameters
 from planner.memory.family_quirks import habits, takes_bounds
 from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.objectives.objective import Objective
 from planner.objectives.registry import objective_of
-from planner.parallelism.layouts import Layout, layouts, may_offload, on_cpu
+from planner.parallelism.layouts import Layout, layouts, may_offload, may_share, on_cpu
 from planner.search.passes import Steps, steps_of
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
@@ -88,23 +88,27 @@ class Space:
 
     @cached_property
     def layouts(self) -> tuple[Layout, ...]:
-        """How the processes may share the work, the fastest first; empty where no layout satisfies
-        the request."""
+        """How the processes may share the work, in order of preference; empty where no layout
+        satisfies the request."""
         asked = self.request
         if self.machine.kind == "cpu":
             return on_cpu(asked.processes, asked.parallel)
         return layouts(asked.processes, asked.parallel, asked.offload)
 
-    @cached_property
-    def unmoved(self) -> tuple[Layout, ...]:
-        """The layouts that offload nothing, unless the request asks for it."""
+    def unmoved(self, kind: Kind) -> tuple[Layout, ...]:
+        """Return the layouts of a method that offload nothing, unless the request asks for it."""
         kept = self.request.offload or "none"
-        return tuple(at for at in self.layouts if at[1] == kept)
+        return tuple(at for at in self.layouts_of(kind) if at[1] == kept)
 
     def layouts_of(self, kind: Kind) -> tuple[Layout, ...]:
         """Return the layouts that a method may use."""
-        asked = self.request.offload
-        return tuple(at for at in self.layouts if may_offload(kind, at[1], asked))
+        asked = self.request
+        return tuple(
+            layout
+            for layout in self.layouts
+            if may_offload(kind, layout[1], asked.offload)
+            and may_share(kind, layout, asked.parallel, asked.offload)
+        )
 
     @cached_property
     def checkpointings(self) -> tuple[bool, ...]:
@@ -122,7 +126,7 @@ class Space:
         asked = self.request
         if asked.packing is not None:
             return (asked.packing,)
-        able = self.packs and self.spec.packs and asked.processes == 1
+        able = self.packs and self.spec.packs and (asked.processes == 1 or self.flows)
         choice = able and self.differ and self.machine.kind == "cuda"
         if choice and (asked.compiled or asked.recorded or asked.base_products == "fp8"):
             return (True,)
@@ -143,7 +147,7 @@ class Space:
         """Whether packed rows are concatenated in passes of as many tokens as fit: on a card, and
         if the rows at once were not set."""
         asked = self.request
-        able = self.packs and self.spec.packs and asked.processes == 1
+        able = self.packs and self.spec.packs
         given = asked.micro_batch is not None or asked.accumulation is not None
         return able and self.differ and self.machine.kind == "cuda" and not given
 
@@ -151,7 +155,8 @@ class Space:
     def steps(self) -> Steps:
         """The rows of each step, where `flows`."""
         asked = self.request
-        return steps_of(asked.lengths, self.share, asked.seed, asked.epochs)
+        rows = self.share * asked.processes
+        return steps_of(asked.lengths, rows, asked.seed, asked.epochs, asked.processes)
 
     @cached_property
     def bounded(self) -> bool:
@@ -248,6 +253,8 @@ class Space:
             process_bytes=self.machine.process_bytes if on_cpu else 0,
             held_tokens=asked.tokens if on_cpu else 0,
         )
+        if found.engine.shards == "deepspeed":
+            found = replace(found, bucket=self._bucket(found))
         if not (flows and self.bounded and self.dtype == "bfloat16"):
             return found
         narrow = stream_width(self.model.architecture, found) == found.width
@@ -262,6 +269,10 @@ class Space:
         if micro_batch < self.share:
             changes |= {"pass_tokens": 0, "attention": "own"}
         return replace(profile, **changes)  # type: ignore[arg-type]
+
+    def _bucket(self, plan: Profile) -> int:
+        """Return the elements of ZeRO's bucket: no more than there are gradients."""
+        return max(1, min(plan.bucket, trained_parameters(self.model, plan)))
 
     def _padded(self, micro_batch: int) -> bool:
         """Return whether a micro-batch may hold rows of different lengths, as a pair does."""

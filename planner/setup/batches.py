@@ -60,11 +60,16 @@ def packed(
             yield Batch(len(joined), max(sizes), not alone or min(sizes) < max(sizes))
 
 
-def flowing(lengths: Sequence[int], rows: int, most_tokens: int) -> Iterator[Batch]:
+def flowing(lengths: Sequence[int], rows: int, most_tokens: int, ranks: int = 1) -> Iterator[Batch]:
     """Yield the passes of rows in order, concatenated to at most `most_tokens` tokens,
-    within each step of `rows` rows."""
-    for step in layout.steps(lengths, range(len(lengths)), rows, most_tokens):
-        for one in step:
+    within each step of `rows` rows.
+
+    With several `ranks`, each has as many passes of a step, of about the same size. The rows are
+    then those of one process, and are laid out like those of as many processes in a step: they have
+    as many passes as in steps of their own.
+    """
+    for step in layout.steps(lengths, range(len(lengths)), rows * ranks, most_tokens, ranks):
+        for one in filter(None, step):
             own = [lengths[row] for row in one]
             yield Batch(1, sum(own), len(own) > 1, sum(length**2 for length in own))
 
@@ -72,7 +77,8 @@ def flowing(lengths: Sequence[int], rows: int, most_tokens: int) -> Iterator[Bat
 def batches(lengths: Sequence[int], profile: Profile, accumulation: int) -> Iterator[Batch]:
     """Yield the batches of a training setup for rows in order."""
     if profile.pass_tokens:
-        return flowing(lengths, profile.micro_batch * accumulation, profile.pass_tokens)
+        rows = profile.micro_batch * accumulation
+        return flowing(lengths, rows, profile.pass_tokens, profile.ranks)
     if profile.packing:
         return packed(lengths, profile.micro_batch, accumulation, profile.length)
     return padded(lengths, profile.micro_batch)

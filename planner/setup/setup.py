@@ -5,11 +5,11 @@ from functools import cached_property
 from typing import Literal, Self
 
 from lockfiles.engines import ENGINES, EngineName
-from lockfiles.engines.engine import Offload
 from lockfiles.limits import GRAPH_STEP
 from planner.objectives.objective import Objective
 from planner.objectives.registry import ObjectiveName, objective_of
 from planner.parallelism.engine import Device, PlannedEngine, of_engine
+from planner.parallelism.layouts import Offload
 
 __all__ = ["HEAP_TENSOR_BYTES", "Bias", "Device", "Kind", "Profile"]
 
@@ -81,7 +81,8 @@ class Profile:
     ranks: int = 1
     """Processes, one on each card, at least 1."""
     offload: Offload = "none"
-    """What ZeRO or FSDP2 offloads to main memory; `all` adds the weights."""
+    """What ZeRO or FSDP2 offloads to main memory; `all` adds the weights. With `nvme`, ZeRO-3 keeps
+    both on an SSD."""
     base_bits: Literal[0, 4, 8, 16] = 0
     """Bits of the base's linear weights: 4 (NF4), 8 (LLM.int8), 16; 0 follows the method."""
     scored: float = 1.0
@@ -158,10 +159,15 @@ class Profile:
         """Whether each of several processes holds the model."""
         return ENGINES[self.parallel].copies
 
-    @property
+    @cached_property
     def sharded(self) -> bool:
         """Whether ZeRO or FSDP2 shards the optimizer states."""
         return bool(self.engine.shards)
+
+    @property
+    def offloads(self) -> bool:
+        """Whether anything is offloaded to main memory."""
+        return self.offload != "none"
 
     @cached_property
     def width(self) -> int:
@@ -181,7 +187,8 @@ class Profile:
     @property
     def casts(self) -> bool:
         """Whether each adapter keeps its own input, in another dtype than the layer."""
-        return self.method != "full" and self.adapter_width != self.width
+        other = self.method != "full" and self.adapter_width != self.width
+        return other and not self.sharded  # FSDP2 gathers float32 weights in the model's type
 
     @property
     def computed_width(self) -> int:

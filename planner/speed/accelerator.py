@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from planner.catalogue.links import Links
 from planner.speed.work import Work
 
 MEASURED_CARDS = frozenset(["H100 SXM", "H200"])
@@ -23,6 +24,10 @@ class Rated(Protocol):
     @property
     def host(self) -> float:
         """Slowness of its host, relative to the host of the coefficients."""
+
+    @property
+    def links(self) -> Links:
+        """How fast several of it exchange data."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from planner import speed
-from planner.data.tokens.layout import size_of
+from planner.data.tokens.layout import evaluated_rows, size_of
 from planner.data.tokens.order import epoch_order
 from planner.data.tokens.sizes import sizes
 from planner.machines.facts import TimedStep
@@ -167,7 +167,7 @@ def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
     rows = schedule.held_out
     if profile.pass_tokens and rows:
         most = max(profile.pass_tokens, *rows)
-        return batches.flowing(rows, profile.micro_batch * schedule.accumulation, most)
+        return batches.flowing(rows, evaluated_rows(rows, most), most)
     return batches.padded(rows, profile.micro_batch)
 
 

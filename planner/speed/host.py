@@ -9,14 +9,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockfiles.errors import UsageProblem
+from planner.catalogue.links import Links
 from planner.catalogue.lookup import Accelerator, find_accelerator
-from planner.machines.facts import MachineFacts
+from planner.machines.facts import CardLinks, MachineFacts
 from planner.models.architecture import architecture
 from planner.models.facts import Architecture
 from planner.models.parameters import parameter_count
 from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
 from planner.speed.step import step_seconds
+
+ASSUMED = 1.17
+"""The slowness of a host that was not measured, relative to the host of the coefficients: the
+median of 132 measurements on hosts of an H100 and an H200 (`tests/planner/speed/test_host.py`)."""
+SLOW = 2.0
+"""That of a slow host: measured were up to 1.67, and compiled layers without recorded passes took
+as long as on hosts of 1.7 and 2.1."""
+MATTERS = 1.2
+"""A plan depends on its host if a slow one takes so many times as long."""
 
 CONFIG: Mapping[str, Any] = {
     "model_type": "llama",
@@ -65,14 +75,45 @@ def slowness(measured_seconds: float, card: Rated) -> float:
     return measured_seconds / expected if expected else 1.0
 
 
-def accelerator(machine: MachineFacts, host_seconds: float = 0.0) -> Accelerator | None:
+def accelerator(
+    machine: MachineFacts, host_seconds: float = 0.0, nodes: int = 1
+) -> Accelerator | None:
     """Return the catalogue's entry for a machine's cards, or None.
 
-    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none.
+    `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none, for a usual
+    host. `nodes` is the number of such machines that train together.
     """
     try:
         found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
     except UsageProblem:
         return None
-    known = found and host_seconds
-    return replace(found, host=slowness(host_seconds, found)) if found and known else found
+    if not found:
+        return None
+    links = linked(found.links, machine.links, nodes)
+    host = slowness(host_seconds, found) if host_seconds else ASSUMED
+    return replace(found, links=links, host=host)
+
+
+def on_slow_host(card: Accelerator) -> Accelerator:
+    """Return a card on a slow host."""
+    return replace(card, host=SLOW)
+
+
+def said(usual_seconds: float, slow_seconds: float) -> str:
+    """Return a sentence on a step whose host was not measured, from its seconds on a usual and on a
+    slow host; empty if the host hardly matters."""
+    if slow_seconds < MATTERS * usual_seconds:
+        return ""
+    return (
+        f"The card waits for its host, whose speed was not measured: on a slow one, a step takes "
+        f"{slow_seconds:.2g} s."
+    )
+
+
+def linked(usual: Links, known: CardLinks, nodes: int) -> Links:
+    """Return how fast cards exchange data: as is known of a machine, else as is usual."""
+    return Links(
+        round(known.card_bytes_per_second) or usual.card_bytes_per_second,
+        round(known.network_bytes_per_second) or usual.host_bytes_per_second,
+        nodes,
+    )

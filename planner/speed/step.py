@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from planner.memory.facts import Sized
 from planner.models.facts import Architecture
 from planner.setup.setup import Profile
+from planner.speed import exchange
 from planner.speed.accelerator import FITTED, Coefficients, Rated
 from planner.speed.mixers import work_known
 from planner.speed.passes import backward, forward, head_launches, recomputed
@@ -31,17 +32,18 @@ def step_seconds(
         return None
     assert accelerator
     found = _passes(model.architecture, profile, accelerator, coefficients)
-    micro = _micro_seconds(found, profile, accelerator, coefficients)
+    micro = _micro_seconds(found, model, profile, accelerator, coefficients)
     return accumulation * micro + _around_seconds(found, model, profile, accelerator, coefficients)
 
 
 def known(shape: Architecture, profile: Profile, accelerator: Rated | None) -> bool:
     """Return whether the speed of a setup can be estimated.
 
-    It cannot on CPU, on a card without known rates, for layers whose work is not known, and if
-    weights or gradients of the model's size are transferred between cards or from main memory.
+    It cannot on CPU, on cards without known rates or links, and for layers whose work is not known.
     """
-    if accelerator is None or profile.device == "cpu" or _travels(profile):
+    if accelerator is None or profile.device == "cpu":
+        return False
+    if profile.ranks > 1 and not accelerator.links.known:
         return False
     rated = accelerator.bf16_flops > 0 and accelerator.bandwidth_bytes_per_second > 0
     return rated and work_known(shape)
@@ -52,7 +54,7 @@ def micro_seconds(
 ) -> float:
     """Return the seconds of one forward and backward pass; requires `known`."""
     found = _passes(model.architecture, profile, accelerator, coefficients)
-    return _micro_seconds(found, profile, accelerator, coefficients)
+    return _micro_seconds(found, model, profile, accelerator, coefficients)
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,15 @@ def around_seconds(
     return _around_seconds(found, model, profile, accelerator, coefficients)
 
 
-def _micro_seconds(found: Passes, profile: Profile, accelerator: Rated, own: Coefficients) -> float:
+def _micro_seconds(
+    found: Passes, model: Sized, profile: Profile, accelerator: Rated, own: Coefficients
+) -> float:
     each = own.pass_seconds if _flows(profile) else own.micro_step_seconds
     trainer = accelerator.host * each
     trainer *= 2 if profile.spec.reference != "none" else 1
-    return trainer + found.together
+    if profile.parallel == "single":
+        return trainer + found.together
+    return exchange.micro_seconds(model, profile, accelerator, trainer + found.together)
 
 
 def _around_seconds(
@@ -158,7 +164,10 @@ def _around_seconds(
     host = own.step_seconds + each * trained_tensors(model.architecture, profile)
     moved = updated_bytes(model, profile) / share
     waited = found.apart - found.together
-    return waited + accelerator.host * host + moved / accelerator.bandwidth_bytes_per_second
+    alone = waited + accelerator.host * host + moved / accelerator.bandwidth_bytes_per_second
+    if profile.parallel == "single":
+        return alone
+    return alone + exchange.step_seconds(model, profile, accelerator, found.card_backward)
 
 
 def flops(model: Sized, profile: Profile) -> float:
@@ -166,9 +175,3 @@ def flops(model: Sized, profile: Profile) -> float:
     shape = model.architecture
     total = forward(shape, profile) + recomputed(shape, profile) + backward(shape, profile)
     return total.matrix_flops + total.fp8_flops + total.attention_flops + total.masked_flops
-
-
-def _travels(profile: Profile) -> bool:
-    if profile.offload != "none" or profile.engine.zero_stage == 3:
-        return True
-    return profile.parallel != "single" and profile.method == "full"

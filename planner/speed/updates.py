@@ -14,14 +14,18 @@ def updated_bytes(model: Sized, profile: Profile) -> float:
 
     Clipping reads the gradients, then reads and writes them again. The fused update reads
     parameters, gradients and both states, and writes all but the gradients; the unfused update does
-    so in separate operations. 8-bit states have one byte each.
+    so in separate operations. 8-bit states have one byte each. Engines that share states update a
+    part of the parameters, in float32.
     """
+    trained = trained_parameters(model, profile)
+    if profile.sharded:
+        return 0.0 if profile.offloads else float(10 * 4 * trained // profile.ranks)
     each = 10 * profile.adapter_width
     if profile.optimizer == "adamw_torch" and not profile.fused:
         each = 24 * profile.adapter_width
     if profile.optimizer.endswith("8bit"):
         each = 6 * profile.adapter_width + 4
-    return float(each * trained_parameters(model, profile))
+    return float(each * trained)
 
 
 def trained_tensors(shape: Architecture, profile: Profile) -> int:

@@ -10,10 +10,11 @@ from planner.memory.facts import Sized
 from planner.models import layers
 from planner.setup.setup import Profile
 from planner.speed.accelerator import FITTED, Rated
+from planner.speed.host import ASSUMED
 from planner.speed.step import micro_seconds
 
 COMPILE_SECONDS = 18.0
-"""Of each kind of layer, forward and backward."""
+"""Of each kind of layer, forward and backward, on a usual host."""
 RECORDED_PASSES = 2.0
 """Passes of the usual speed that a recording takes: one computed before it, and the recording."""
 RECORD_SECONDS = 0.15
@@ -38,4 +39,4 @@ def compile_seconds(model: Sized, profile: Profile, accelerator: Rated) -> float
     are not trained, the first one again, whose input needs no gradient."""
     kinds = len(set(layers.blocks(model.architecture)))
     again = 0.0 if profile.method == "full" else 0.5
-    return accelerator.host * COMPILE_SECONDS * (kinds + again)
+    return accelerator.host / ASSUMED * COMPILE_SECONDS * (kinds + again)

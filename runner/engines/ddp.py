@@ -1,7 +1,8 @@
 """Data parallelism: each process has a copy of the model and computes its share of every step.
 
 torchrun starts them (`runner.engines.torchrun`). They find each other through files in a private
-folder and exchange gradients over the loopback interface: nothing listens on a network.
+folder and exchange gradients over the loopback interface, or between cards over NCCL, which uses
+that interface for its start: nothing listens on a network.
 """
 
 import os
@@ -47,6 +48,8 @@ ENGINE = Engine(
     arguments=_arguments,
     variables={
         "GLOO_SOCKET_IFNAME": _LOOPBACK,  # gloo's default is the interface of the host's name
+        "NCCL_SOCKET_IFNAME": _LOOPBACK,  # NCCL's default is every interface but this one
+        "TORCH_NCCL_ENABLE_MONITORING": "0",  # it would end processes that were suspended
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # torchrun's own store listens everywhere
     },
     starts_workers=True,

@@ -1,4 +1,4 @@
-"""The processes of a training as a torch process group, with gloo on CPU.
+"""The processes of a training as a torch process group: NCCL between cards, gloo on CPU.
 
 Each process watches the others: if one ends before they leave the group together, this one exits
 immediately, whatever it is computing. torchrun alone would send SIGTERM and wait half a minute.
@@ -9,17 +9,21 @@ import select
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import FileStore
+from torch._C._distributed_c10d import FileStore, Store, TCPStore
 
 from lockfiles.errors import Stopped, TunelockError
+from runner.engines.lost import NETWORK_PATIENCE, lost
+from runner.engines.meeting import Meeting, of_environment
 from runner.engines.ranks import PEER_LOST, Ranks
 
 _PATIENCE = timedelta(days=7)
@@ -43,18 +47,22 @@ class ProcessGroup:
         return [one.tolist() for one in found]
 
     def wait(self) -> None:
-        """Wait until every process has reached this call."""
-        dist.barrier()
+        """Wait until every process has reached this call. Uses no card, unlike torch's barrier."""
+        self.gathered([0])
 
 
 @contextmanager
 def joined(meeting: Path) -> Iterator[Ranks]:
     """Join the group through a rendezvous file, and leave it together with the others."""
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    store = FileStore(str(meeting), count)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=_PATIENCE)
+    several = of_environment()
+    store = _store(several, meeting, count)
+    patience = _PATIENCE if several is None else NETWORK_PATIENCE
+    dist.init_process_group(_backends(), store=store, rank=rank, world_size=count, timeout=patience)
     group = ProcessGroup(rank, count)
-    watch = _Watch([number for (number,) in group.gathered([os.getpid()])])
+    here = several.node if several else 0
+    everyone = group.gathered([here, os.getpid()])
+    watch = _Watch([number for node, number in everyone if node == here])
     try:
         yield group
     except Stopped:
@@ -62,10 +70,37 @@ def joined(meeting: Path) -> Iterator[Ranks]:
         raise
     except TunelockError:
         raise
-    except Exception:
+    except Exception as problem:
         time.sleep(_SETTLE_SECONDS)
+        if several and lost(problem):
+            _end_lost(problem)
         raise
     _leave(group, watch)
+
+
+def _store(several: Meeting | None, meeting: Path, count: int) -> Store:
+    """Return where processes exchange their addresses: a file, or torchrun's own store."""
+    if several is None:
+        return FileStore(str(meeting), count)
+    return TCPStore(several.host, several.port, timeout=NETWORK_PATIENCE)
+
+
+def _end_lost(problem: Exception) -> NoReturn:
+    """Exit as a process that lost another one, whose machine reports why."""
+    traceback.print_exception(problem)
+    print("another process of this training has ended", file=sys.stderr, flush=True)
+    os._exit(PEER_LOST)
+
+
+def _backends() -> str:
+    """Return torch's name of the backends, after choosing this process's card.
+
+    Tensors in main memory are exchanged with gloo: stops and checkpoints wait for no card.
+    """
+    if not torch.cuda.is_available():
+        return "gloo"
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return "cpu:gloo,cuda:nccl"
 
 
 def _leave(group: ProcessGroup, watch: "_Watch") -> None:

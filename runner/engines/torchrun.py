@@ -1,8 +1,8 @@
 """Starts the processes of a training with torchrun, and returns their exit code.
 
 `python -P -m runner.engines.torchrun PROCESSES JOB` starts `python -P -m runner.stages JOB` that
-many times. It exits with the code, or by the signal, of the process that failed first. It does not
-forward stops: the supervisor signals each worker directly.
+many times, or this machine's share of them. It exits with the code, or by the signal, of the
+process that failed first. It does not forward stops: the supervisor signals each worker directly.
 """
 
 import os
@@ -18,6 +18,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from lockfiles.errors import Stopped
 from runner.engines.ddp import MEETING_VARIABLE
+from runner.engines.meeting import Meeting, of_environment, write_ends
 from runner.engines.ranks import PEER_LOST
 
 _NEVER_SENT = "SIGUSR2"
@@ -31,6 +32,8 @@ def main(processes: int, job: str) -> int:
     with tempfile.TemporaryDirectory(prefix="tunelock-") as folder:
         os.environ[MEETING_VARIABLE] = folder
         codes = _ends(processes, job, Path(folder))
+    if several := of_environment():
+        write_ends(several, codes)
     code = cause(codes)
     for rank, end in codes.items():
         if end == code != Stopped.exit_code:
@@ -42,11 +45,11 @@ def main(processes: int, job: str) -> int:
 
 def _ends(processes: int, job: str, folder: Path) -> Mapping[int, int]:
     """Return how the failed processes ended: rank to exit code, or minus the signal's number."""
+    several = of_environment()
     words = [
-        "--nnodes=1", f"--nproc-per-node={processes}", "--max-restarts=0",
-        "--rdzv-backend=c10d", "--rdzv-conf=store_type=file",
-        f"--rdzv-endpoint={folder / 'rendezvous'}", "--rdzv-id=tunelock",
-        "--local-addr=127.0.0.1", f"--signals-to-handle={_NEVER_SENT}", f"--log-dir={folder}",
+        *(_here(processes, folder) if several is None else _there(processes, several)),
+        "--max-restarts=0", "--rdzv-id=tunelock",
+        f"--signals-to-handle={_NEVER_SENT}", f"--log-dir={folder}",
         "--no-python", sys.executable, "-P", "-m", "runner.stages", job,
     ]  # fmt: skip
     try:
@@ -54,6 +57,28 @@ def _ends(processes: int, job: str, folder: Path) -> Mapping[int, int]:
     except ChildFailedError as problem:
         return {rank: int(one.exitcode) for rank, one in problem.failures.items()}
     return {}
+
+
+def _here(processes: int, folder: Path) -> list[str]:
+    """Return torchrun's words for one machine, whose processes meet through a file."""
+    return [
+        "--nnodes=1", f"--nproc-per-node={processes}", "--rdzv-backend=c10d",
+        "--rdzv-conf=store_type=file", f"--rdzv-endpoint={folder / 'rendezvous'}",
+        "--local-addr=127.0.0.1",
+    ]  # fmt: skip
+
+
+def _there(processes: int, several: Meeting) -> list[str]:
+    """Return torchrun's words for one of several machines, which meet at machine 0.
+
+    Its static rendezvous numbers the processes by machine, so that rank 0 is on machine 0.
+    """
+    return [
+        f"--nnodes={several.nodes}", f"--node-rank={several.node}",
+        f"--nproc-per-node={processes // several.nodes}", "--rdzv-backend=static",
+        f"--master-addr={several.host}", f"--master-port={several.port}",
+        f"--local-addr={several.own}",
+    ]  # fmt: skip
 
 
 def cause(codes: Mapping[int, int]) -> int:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from lockfiles.compare import Difference
+from lockfiles.engines import ENGINES
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
 from lockfiles.lock import Lock, TrainingLock
@@ -47,15 +48,18 @@ def package_differences(lock: Lock, found: Mapping[str, str]) -> list[Difference
 def check_training_packages(lock: TrainingLock) -> None:
     """Raise UsageProblem if a package that the lock's training needs is missing."""
     needed = (*TRAINING, *(["bitsandbytes"] if lock.method.kind == "qlora" else []))
-    missing = [name for name in needed if not _installed(name)]
-    if missing:
-        raise UsageProblem(
-            f"Training needs {', '.join(f'`{name}`' for name in missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed.",
-            fix=Command(
-                "pip install 'tunelock[train]'", note="`tunelock doctor` shows the right torch"
-            ),
-        )
+    of_engine = sorted(ENGINES[lock.parallel.engine].packages)
+    missing = [name for name in (*needed, *of_engine) if not _installed(name)]
+    if not missing:
+        return
+    note = "`tunelock doctor` shows the right torch"
+    raise UsageProblem(
+        f"Training needs {', '.join(f'`{name}`' for name in missing)}, which "
+        f"{'is' if len(missing) == 1 else 'are'} not installed.",
+        fix=Command("pip install 'tunelock[train,deepspeed]'", note=note)
+        if of_engine
+        else Command("pip install 'tunelock[train]'", note=note),
+    )
 
 
 def gguf_can_answer() -> bool:

@@ -127,8 +127,10 @@ def child_environment(
 
 
 def _cards(lock: "TrainingLock") -> dict[str, str]:
-    """Make one card visible to a process, or none: the trainer would use all of several."""
+    """Make as many cards visible as processes train here, or none: a trainer uses all it sees."""
     if lock.machine.kind == "cpu":
         return _ON_CPU
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first}
+    count = lock.parallel.on_each
+    every = ",".join(str(number) for number in range(count))
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", every).split(",")[:count]
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(shown)}

@@ -1,6 +1,6 @@
 """Scores on held-out rows: mean loss of the scored tokens, and exact match of the greedy answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,13 @@ from transformers import PreTrainedModel
 from lockfiles.receipt import Score
 
 _UNSCORED = -100
+CPU_ROWS, CARD_ROWS = 32, 256
+"""Rows of a batch, at most. A card takes about as long for the answers to many rows as to one."""
+MOST_TOKENS = 16_384
+"""Tokens of a batch of several rows, at most, including padding: their keys and values take a few
+GiB."""
+LOGITS_BYTES = 1 << 30
+"""Logits that are computed for several rows, and that are scored at a time, at most."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +42,51 @@ def evaluate(
     *,
     pad_id: int,
     end_ids: Sequence[int],
-    batch: int = 32,
+    batch: int | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Score:
     """Score a model on held-out rows.
 
-    An answer is correct if the greedy tokens up to the first of `end_ids` equal the row's.
-    `on_progress` is called with the number of rows done after each batch. Raises ValueError without
-    rows.
+    An answer is correct if the greedy tokens up to the first of `end_ids` equal the row's. `batch`
+    is the greatest number of rows at a time; None leaves it to the device. `on_progress` is called
+    with the number of rows done after each batch. Raises ValueError without rows.
     """
     if not questions:
         raise ValueError("there are no held-out rows to evaluate on")
     model.eval()
     by_length = sorted(questions, key=lambda question: len(question.input_ids))
-    loss = tokens = right = 0.0
-    for begin in range(0, len(by_length), batch):
-        rows = by_length[begin : begin + batch]
-        batch_loss, batch_tokens = _loss(model, rows, pad_id)
-        loss, tokens = loss + batch_loss, tokens + batch_tokens
+    most_rows = batch or (CPU_ROWS if model.device.type == "cpu" else CARD_ROWS)
+    loss, tokens, right, done = 0.0, 0.0, 0, 0
+    for rows in _batches(by_length, most_rows, MOST_TOKENS):
+        for some in _batches(rows, most_rows, LOGITS_BYTES // _bytes_per_token(model)):
+            some_loss, some_tokens = _loss(model, some, pad_id)
+            loss, tokens = loss + some_loss, tokens + some_tokens
         right += _right(model, rows, pad_id, end_ids)
-        on_progress(begin + len(rows))
+        done += len(rows)
+        on_progress(done)
     return Score(loss=loss / tokens, accuracy=right / len(by_length), rows=len(by_length))
+
+
+def _batches(
+    by_length: Sequence[Question], most_rows: int, most_tokens: int
+) -> Iterator[list[Question]]:
+    """Yield batches of rows, the shortest first, with so many tokens at most; a longer row is a
+    batch by itself."""
+    batch: list[Question] = []
+    for row in by_length:
+        padded = (len(batch) + 1) * len(row.input_ids)
+        if batch and (len(batch) == most_rows or padded > most_tokens):
+            yield batch
+            batch = []
+        batch.append(row)
+    yield batch
+
+
+def _bytes_per_token(model: PreTrainedModel) -> int:
+    """Return the bytes of a token's logits."""
+    words: int = model.config.get_text_config().vocab_size
+    width: int = model.dtype.itemsize
+    return words * width
 
 
 def _loss(model: PreTrainedModel, rows: Sequence[Question], pad_id: int) -> tuple[float, float]:
@@ -63,14 +94,19 @@ def _loss(model: PreTrainedModel, rows: Sequence[Question], pad_id: int) -> tupl
     ids = _padded([row.input_ids for row in rows], pad_id, left=False)
     labels = _padded([row.labels for row in rows], _UNSCORED, left=False)
     mask = _padded([[1] * len(row.input_ids) for row in rows], 0, left=False)
-    logits = model(
-        input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
-    ).logits.float()
+    logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
     target = labels[:, 1:].to(model.device)
-    losses = torch.nn.functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1), target.flatten(), ignore_index=_UNSCORED, reduction="sum"
-    )
-    return float(losses), float((target != _UNSCORED).sum())
+    most = max(1, LOGITS_BYTES // (4 * len(rows) * logits.shape[-1]))
+    losses = 0.0
+    for first in range(0, target.shape[1], most):
+        wanted = target[:, first : first + most]
+        some = logits[:, first : first + wanted.shape[1]].float()
+        losses += float(
+            torch.nn.functional.cross_entropy(
+                some.flatten(0, 1), wanted.flatten(), ignore_index=_UNSCORED, reduction="sum"
+            )
+        )
+    return losses, float((target != _UNSCORED).sum())
 
 
 def _right(

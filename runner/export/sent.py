@@ -1,9 +1,11 @@
 """Parses what a stage process sends over its pipe: events as lines of JSON, checked and bounded."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from lockfiles import limits
 from runner.runs.events import KINDS
 from runner.runs.pipe import HEARTBEAT
 
@@ -20,11 +22,22 @@ class Sent:
         self._held = b""
         self._skipping = False
         self._seconds = dict.fromkeys(_SECONDS, 0.0)
+        self._began = time.monotonic()
+        self._heard: dict[int, float] = {}
 
     @property
     def longest_seconds(self) -> float:
         """Seconds of the last step plus the last checkpoint; at most an hour each."""
         return sum(self._seconds.values())
+
+    def stalest(self) -> tuple[int | None, float]:
+        """Return which process was silent longest, and for how many seconds; None for rank 0, and
+        before any was heard. Whatever is not a heartbeat of another one is of rank 0."""
+        now = time.monotonic()
+        if not self._heard:
+            return None, now - self._began
+        rank = min(self._heard, key=lambda one: self._heard[one])
+        return rank or None, now - self._heard[rank]
 
     def events(self, block: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the kind and the fields of each event that a block completes."""
@@ -38,9 +51,18 @@ class Sent:
         for line in lines:
             kind, fields = _event(line)
             if kind == HEARTBEAT:
+                self._hear(fields)
                 continue
+            self._hear({})
             self._note(kind, fields)
             yield kind, fields
+
+    def _hear(self, fields: dict[str, Any]) -> None:
+        rank = fields.get("rank", 0)
+        if type(rank) is int and 0 <= rank <= limits.MOST_PROCESSES:
+            self._heard[rank] = time.monotonic()
+            if fields.get("last"):
+                del self._heard[rank]
 
     def _note(self, kind: str, fields: dict[str, Any]) -> None:
         seconds = fields.get(_SECONDS.get(kind, ""))

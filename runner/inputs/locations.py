@@ -93,7 +93,7 @@ def known(lock: Lock, at: Path, located: Mapping[str, Path]) -> dict[str, Path]:
                     Advice("leave it out"),
                 ),
             )
-    answers = _planned_from(lock, at)
+    answers = planned_from(lock, at)
     beside = _locations(folder / LOCATIONS)
     found = {
         name: located.get(name) or beside.get(name) or _answered(answers, name) for name in names
@@ -135,7 +135,12 @@ def _is_fresh(lock: Lock, answers: Answers) -> bool:
     return intent_digest(answers, local_model=not lock.model.commit) == lock.intent.digest
 
 
-def _planned_from(lock: Lock, at: Path) -> Answers | None:
+def planned_from(lock: Lock, at: Path) -> Answers | None:
+    """Return the answers that the lock in the file `at` was planned from: those of `NAME.toml` next
+    to `NAME.lock`, else of a `run.toml` there that is the one; None without it.
+
+    Raises StaleLock if its `NAME.toml` has changed since it was locked.
+    """
     own = at.with_suffix(".toml")
     answers = _answers(own)
     if answers is not None:

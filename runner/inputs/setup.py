@@ -42,6 +42,7 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
         parallel=lock.parallel.engine,
         ranks=lock.parallel.processes,
         offload=lock.parallel.offload,
+        bucket=lock.parallel.bucket,
         process_bytes=_process_bytes(lock),
         held_tokens=lock.stream.tokens if on_cpu else 0,
     )

@@ -337,10 +337,11 @@ def _check_passes(lock: TrainingLock, rows: Corpus) -> None:
     longest = max(lengths)
     if longest > settings.pass_tokens:
         refuse(differing(("train.pass_tokens", settings.pass_tokens, longest)), "the passes")
-    size, most = settings.micro_batch * settings.accumulation, 0
+    ranks, most = lock.parallel.processes, 0
+    size = settings.micro_batch * settings.accumulation * ranks
     for epoch, locked in enumerate(lock.stream.passes_sha256):
         order = epoch_order(lock.stream.rows, settings.seed, epoch)
-        found = Epoch.of(lengths, order, size, settings.pass_tokens)
+        found = Epoch.of(lengths, order, size, settings.pass_tokens, ranks)
         refuse(differing((f"stream.passes_sha256.{epoch}", locked, found.sha256)), "the passes")
         most = max(most, found.most_passes)
         largest = max(found.tokens)

@@ -1,4 +1,7 @@
-"""`python -P -m runner.rehearse JOB.json`: run a case; the last line of stdout is the result."""
+"""`python -P -m runner.rehearse JOB.json`: run a case; the last line of stdout is the result.
+
+A job with `cases` compares them: each prints a line when it begins and one with its times.
+"""
 
 import json
 import sys
@@ -21,7 +24,8 @@ def case_of(values: Mapping[str, Any]) -> Case:
         name: tuple(_example(one["sequences"]) for one in values[name])
         for name in ("rows", "held_out")
     }
-    return Case(**{**values, "profile": profile, **rows})
+    sizes = {"graph_sizes": tuple(values["graph_sizes"])}
+    return Case(**{**values, "profile": profile, **rows, **sizes})
 
 
 def _example(sequences: Mapping[str, Any]) -> Example:
@@ -41,6 +45,12 @@ def main(job: Path) -> None:
 
     asked = json.loads(job.read_text(encoding="utf-8"))
     keep_to(asked["exactness"]["threads"], exact=asked["exactness"]["exact"])
+    if "cases" in asked:
+        from runner.rehearse.compare import compare
+
+        for line in compare([case_of(one) for one in asked["cases"]], asked["ends"]):
+            print(json.dumps(line), flush=True)
+        return
     print(json.dumps(asdict(measure(case_of(asked["case"])))))
 
 

@@ -39,3 +39,9 @@ class Case:
     """Whether the speed of the host CPU is measured afterwards."""
     objective: Mapping[str, Any] = field(default_factory=dict)
     """The settings of the lock's objective, without its name."""
+    every: bool = False
+    """Whether `rows` are those of every step, in order, none of them repeated."""
+    graph_sizes: tuple[int, ...] = ()
+    """The sizes of recorded passes, ascending; empty for that of the greatest one."""
+    limit_seconds: float = 0.0
+    """Seconds in which all steps but the first two must end; 0 without a limit."""

@@ -40,7 +40,7 @@ def _measured(case: Case) -> Measured:
     if case.cap_bytes:
         _hold_to(case.cap_bytes)
     logging.disable_progress_bar()
-    watch = _Watch()
+    watch = _Watch(case.limit_seconds)
     out_of_memory = ""
     load_seconds = 0.0
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,8 @@ def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
     """Measures the peak of each phase and the time of each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_seconds: float = 0.0) -> None:
+        self._ends = time.monotonic() + limit_seconds if limit_seconds else float("inf")
         self.peaks: dict[str, int] = {}
         self.reserved = 0
         self.seconds: list[float] = []
@@ -147,9 +148,12 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         self.enter("optimizer")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop the clock."""
+        """Stop the clock, and end training where no time is left for another step."""
         _synchronise()
-        self.seconds.append(time.monotonic() - self._began)
+        now = time.monotonic()
+        self.seconds.append(now - self._began)
+        if len(self.seconds) > 1 and now + self.seconds[-1] > self._ends:
+            control.should_training_stop = True
 
 
 def _hold_to(cap_bytes: int) -> None:

@@ -11,6 +11,7 @@ from planner.machines.facts import MachineFacts
 from planner.memory import estimate
 from planner.search.budget import whole_card_bytes
 from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, host_seconds
+from planner.search.tuned import Tuned
 from planner.speed.duration import seconds_of_step
 from planner.speed.host import accelerator
 from runner.environments import packages
@@ -49,10 +50,19 @@ class Report:
         return whole_card_bytes(self.peak_bytes) if on_card else self.peak_bytes
 
 
-def report(lock: TrainingLock, case: Case, measured: Measured, machine: MachineFacts) -> Report:
-    """Return the report of a case that was run on `machine`, on its first card if it has one."""
+def report(
+    lock: TrainingLock,
+    case: Case,
+    measured: Measured,
+    machine: MachineFacts,
+    tuned: Tuned | None = None,
+) -> Report:
+    """Return the report of a case that was run on `machine`, on its first card if it has one.
+
+    `tuned` are the finalists that were timed before, if any were.
+    """
     model = model_of(lock)
-    found = _rehearsal(lock, case, measured, machine)
+    found = _rehearsal(lock, case, measured, machine).model_copy(update={"tuned": tuned})
     ran = found.case
     card = accelerator(machine, host_seconds(found)) if lock.machine.kind == "cuda" else None
     phases = estimate(model, replace(case.profile, held_tokens=0)).phases

@@ -31,6 +31,8 @@ def trainer_of(
     train = train_of(case.profile, case.accumulation, str(case.config["model_type"]))
     if train.pass_tokens:
         train = train.model_copy(update={"micro_batch": len(rows) // case.steps})
+    if case.graph_sizes:
+        train = train.model_copy(update={"graph_sizes": list(case.graph_sizes)})
     job = Job(
         base=work,
         rows=rows,

@@ -10,6 +10,7 @@ and its own fields. Fields that are the same for every stage:
 - `started` of the run: `stages`, the ids of its stages, and `kinds`, the kind of each.
 - `failed`: `message`, `hint`, `exit_code`, and `details`: further lines, such as the fields that
   differ.
+- `failed` and `warning` from another machine of the run: `host`, its name.
 - `step`, with several processes: `rank_peak_bytes`, the peak memory of each, in addition to
   `peak_bytes`, the greatest.
 - `progress`: `what`, `done`, `total`, `unit`; `stop_within_seconds` after a stop was requested:

@@ -105,18 +105,18 @@ def _opened(path: str, flags: int, folder: int | None = None) -> int:
 class Line:
     """Sends events to the supervisor. Once the pipe breaks it stays `broken` and sends nothing.
 
-    Of several workers only one sends all events; the others send only `failed`.
+    Of several workers only rank 0 sends all events; the others send only `failed`.
     """
 
-    def __init__(self, descriptor: int, *, speaks: bool = True) -> None:
+    def __init__(self, descriptor: int, *, rank: int = 0) -> None:
         self._descriptor = descriptor
-        self._speaks = speaks
+        self._rank, self._last = rank, False
         self._sending = threading.Lock()
         self.broken = False
         """True once the supervisor is gone: the stage saves a checkpoint and exits."""
 
     @classmethod
-    def from_environment(cls, *, speaks: bool = True) -> "Line":
+    def from_environment(cls, *, rank: int = 0) -> "Line":
         """Return the line of this worker, after locking the run folder for this process.
 
         Raises BrokenPipeError if the supervisor is already gone.
@@ -124,17 +124,19 @@ class Line:
         holders.hold(Path(os.environ[RUN_VARIABLE]))
         descriptor = _opened(os.environ[PIPE_VARIABLE], os.O_WRONLY)
         os.set_blocking(descriptor, True)
-        return cls(descriptor, speaks=speaks)
+        return cls(descriptor, rank=rank)
 
     def send(self, kind: Kind, **fields: Any) -> None:
         """Send one event; `fields` must be JSON values with units in their names."""
-        if self._speaks or kind == "failed":
+        if self._rank == 0 or kind == "failed":
             self._send({**fields, "kind": kind})
 
-    def beat(self) -> None:
-        """Send a heartbeat."""
-        if self._speaks:
-            self._send({"kind": HEARTBEAT})
+    def beat(self, *, last: bool = False) -> None:
+        """Send a heartbeat; after the `last` one of a worker its silence means nothing."""
+        if not self._last:
+            self._last = last
+            own = {"rank": self._rank} if self._rank else {}
+            self._send({"kind": HEARTBEAT, **own, **({"last": True} if last else {})})
 
     def _send(self, value: dict[str, Any]) -> None:
         rest = memoryview(json.dumps(value).encode() + b"\n")

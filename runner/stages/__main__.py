@@ -19,6 +19,7 @@ from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Steps
 from lockfiles.lock import TrainingLock
+from runner.engines.lost import waited
 from runner.environments.unused import hide, unused
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
@@ -51,6 +52,7 @@ def _run(given: context.Context) -> int:
         module = import_module(f"runner.stages.{given.kind}")
         report = module.run(given)
         if given.rank:
+            given.line.beat(last=True)
             return 0
         write_whole(given.work / REPORT, json.dumps(report, indent=2).encode() + b"\n")
     except Stopped:
@@ -96,6 +98,12 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         return RunFailed(
             f"The stage `{given.stage}` could not use `{place}`: {problem.strerror}.",
             fix=Advice("free disk space or fix the permissions, then run the same command again"),
+        )
+    if waited(problem):
+        return RunFailed(
+            f"Process {given.rank} of the stage `{given.stage}` waited for another process, which "
+            "did not answer in time: it or the network hangs.",
+            fix=Advice("run the same command again to resume from the last checkpoint, if any"),
         )
     return RunFailed(
         f"The stage `{given.stage}` failed unexpectedly (`{type(problem).__name__}`).",

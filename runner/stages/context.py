@@ -134,7 +134,7 @@ def read(job: Path) -> Context:
         run=run,
         work=Path(values["work"]),
         places={name: Path(path) for name, path in values["places"].items()},
-        line=Line.from_environment(speaks=rank == 0),
+        line=Line.from_environment(rank=rank),
         rank=rank,
     )
 

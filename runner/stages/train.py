@@ -66,6 +66,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
             predicted_bytes=lock.prediction.peak_bytes,
             pad_id=lock.template.pad_id,
             ranks=ranks,
+            parallel=lock.parallel,
             objective=lock.objective,
             check_base=base.check,
         )

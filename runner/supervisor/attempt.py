@@ -14,10 +14,12 @@ from lockfiles import receipt
 from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.fixes import Advice
 from lockfiles.lock import Lock
+from lockfiles.stage_kinds.registry import KINDS
 from runner.engines.engine import engine_of, processes_of
 from runner.environments import packages
 from runner.environments.variables import environment
 from runner.inputs import verify
+from runner.nodes.machines import Machines
 from runner.runs.events import Writer, read
 from runner.runs.folder import EVENTS, LOG, PUBLISHED, Held, StagePlace, place
 from runner.runs.kind import of_kind
@@ -25,6 +27,7 @@ from runner.supervisor import early, launch, results
 from runner.supervisor.early import Early
 from runner.supervisor.launch import Limits
 from runner.supervisor.signals import RESUMES, Stop
+from runner.supervisor.spread import Spread
 
 _REPORT = "report.json"
 _MOST_PUBLISHED_BYTES = 64 << 20
@@ -58,6 +61,8 @@ class Attempt:
     limits: Limits
     notes: Sequence[str] = ()
     """Warnings from before the first stage."""
+    machines: Machines | None = None
+    """The machines of the run; None on one machine."""
     early: list[Early] = field(default_factory=list)
     """The processes that wait for the turn of their stage."""
 
@@ -137,13 +142,14 @@ class Attempt:
         }
         path = at.write("job.json", json.dumps(job, indent=2).encode())
         engine = engine_of(self.lock, at.kind)
+        spread = self._spread(name, at.kind)
         self._start_next(name)
         program = launch.Program(
             stage=name,
             again=self._again(name),
             arguments=engine.arguments(path, processes_of(self.lock)),
             environment=environment(self.lock, online=of_kind(at.kind).online)
-            | dict(engine.variables),
+            | (spread.begin(engine) if spread else dict(engine.variables)),
             starts_workers=engine.starts_workers,
             job=str(path),
             early=next((one for one in self.early if one.stage == name), None),
@@ -153,7 +159,7 @@ class Attempt:
             log=self.folder / LOG,
             folder=self.held.folder,
             stopping=self.stop.asked,
-            ending=lambda: self.stop.at_once,
+            ending=lambda: self.stop.at_once or bool(spread and spread.ending()),
             limits=self.limits,
         )
         since = self.writer.size
@@ -162,8 +168,15 @@ class Attempt:
             code = launch.launch(program, supervision)
         finally:
             self.stop.in_stage = False
+        elsewhere = spread.problem(code) if spread else None
         if code != 0:
-            raise self._problem(name, code, since)
+            raise elsewhere or self._problem(name, code, since)
+
+    def _spread(self, name: str, kind: str) -> Spread | None:
+        """Return how a stage runs on several machines; None if it runs on this one."""
+        if self.machines is None or not KINDS[kind].spreads:
+            return None
+        return Spread(name, self.machines, self.writer, self.stop)
 
     def _start_next(self, name: str) -> None:
         """Start the process of the stage after `name` early, where that saves its imports."""

@@ -7,6 +7,7 @@ Workers that it starts in sessions of their own, as torchrun does, are found by 
 holds on the run folder, and are signaled one by one.
 """
 
+import math
 import os
 import select
 import subprocess
@@ -16,10 +17,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
+from lockfiles.errors import RunFailed
+from lockfiles.fixes import Advice
 from runner.export.sent import Sent
 from runner.runs import pipe
-from runner.runs.events import Writer
 from runner.runs.heartbeat import BEAT_SECONDS
 from runner.runs.safe_folder import OwnFolder
 from runner.supervisor.early import Early
@@ -55,6 +58,8 @@ class Limits:
     """Without a heartbeat until a warning: the process is stopped or hung."""
     quiet_seconds: float = 600.0
     """Without an event from a live process until a warning; the stage keeps running."""
+    lost_seconds: float = math.inf
+    """Without a heartbeat of one of its processes until the stage is ended."""
     grace_seconds: float = 120.0
     """From SIGTERM to SIGKILL, on top of twice the time of its last step and checkpoint."""
 
@@ -62,11 +67,18 @@ class Limits:
 LIMITS = Limits()
 
 
+class Appends(Protocol):
+    """What takes the events of a stage: the writer of the run's events."""
+
+    def append(self, stage: str, kind: str, fields: dict[str, Any]) -> object:
+        """Take one event."""
+
+
 @dataclass(frozen=True)
 class Supervision:
     """What every stage is run with."""
 
-    writer: Writer
+    writer: Appends
     log: Path
     """The file in the run folder to which stdout and stderr of the stages are appended."""
     folder: OwnFolder
@@ -132,8 +144,9 @@ class _Follower:
         self._supervision = supervision
         self._sent = Sent()
         self._open = True
-        self._heard = self._progressed = time.monotonic()
+        self._progressed = time.monotonic()
         self._stalled = self._quiet = self._killed = False
+        self._silent = 0.0
         self._until: float | None = None
 
     def follow(self) -> None:
@@ -155,25 +168,36 @@ class _Follower:
         if not block:
             self._open = False
             return
+        events = list(self._sent.events(block))
         self._hear()
-        for kind, fields in self._sent.events(block):
-            self._progressed, self._quiet = self._heard, False
+        for kind, fields in events:
+            self._progressed, self._quiet = time.monotonic(), False
             self._writer.append(self._stage, kind, fields)
 
     def _hear(self) -> None:
-        now = time.monotonic()
-        if self._stalled:
+        _, silent = self._sent.stalest()
+        if self._stalled and silent < self._silent:
             self._stalled = False
-            words = f"`{self._stage}` is responding again after {now - self._heard:.0f} s"
+            words = f"`{self._stage}` is responding again after {self._silent:.0f} s"
             self._warn(words, stalled_seconds=0)
-        self._heard = now
 
     def _note_silence(self) -> None:
-        now = time.monotonic()
-        silent, quiet = now - self._heard, now - self._progressed
+        rank, silent = self._sent.stalest()
+        quiet = time.monotonic() - self._progressed
+        who = f"`{self._stage}`" if rank is None else f"process {rank} of `{self._stage}`"
+        if self._stalled:
+            self._silent = max(self._silent, silent)
+        if silent > self._limits.lost_seconds:
+            self._processes.kill()
+            raise RunFailed(
+                f"{who[0].upper()}{who[1:]} has sent no heartbeat for {silent:.0f} s: it is "
+                "stopped or hung.",
+                fix=Advice(f"run the same command again to {self._again}"),
+            )
         if silent > self._limits.stall_seconds and not self._stalled:
             self._stalled = self._quiet = True
-            words = f"no heartbeat from `{self._stage}` for {silent:.0f} s: it is stopped or hung"
+            self._silent = silent
+            words = f"no heartbeat from {who} for {silent:.0f} s: it is stopped or hung"
             self._warn(words, stalled_seconds=round(silent, 1))
         elif quiet > self._limits.quiet_seconds and not self._quiet:
             self._quiet = True

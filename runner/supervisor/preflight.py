@@ -4,7 +4,8 @@ Imports no torch, and reads only the metadata of the stages' packages.
 """
 
 import shutil
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lockfiles.errors import DoesNotFit, UsageProblem
@@ -15,9 +16,10 @@ from lockfiles.stage_kinds.registry import KINDS
 from planner.machines import facts as machine
 from planner.machines.occupancy import taken
 from planner.machines.probes.probe import probe
+from planner.parallelism.engine import of_engine
 from planner.parallelism.engines import cannot_run
 from planner.pipeline.kind import of_kind as planned_of
-from planner.search.budget import whole_card_bytes
+from planner.search.budget import beyond_one, whole_card_bytes
 from runner.environments.compiler import check_compiler
 from runner.environments.packages import (
     check_training_packages,
@@ -25,6 +27,7 @@ from runner.environments.packages import (
     packages_found,
 )
 from runner.export.convertible import check_exports
+from runner.inputs.model import cached
 from runner.inputs.verify import model_of
 from runner.runs.kind import Asked, RunKind, of_kind
 
@@ -80,6 +83,22 @@ def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
         check_compiler(lock)
 
 
+def check_machine(lock: Lock, stages: Sequence[Stage]) -> None:
+    """Raise as `check_all` where a machine cannot run its share of stages."""
+    if isinstance(lock, TrainingLock):
+        _check_training(lock, stages)
+
+
+def check_model(lock: Lock, places: Mapping[str, Path]) -> None:
+    """Raise UsageProblem where a machine has not the base model's folder."""
+    place = places.get("model") or cached(lock.model)
+    if not place.is_dir():
+        raise UsageProblem(
+            f"The base model is not in `{place}` on `{socket.gethostname()}`.",
+            fix=Advice("copy it there, or share the folder of models (HF_HOME)"),
+        )
+
+
 def _reads_base(lock: Lock, kind: RunKind) -> bool:
     trains = isinstance(lock, TrainingLock)
     return kind.reads_base or (kind.reads_base_untrained and not trains)
@@ -123,7 +142,9 @@ def check_disk(lock: Lock, runs: Path) -> None:
 def check_engine(lock: TrainingLock) -> None:
     """Raise DoesNotFit if this version has no engine for the lock's parallel layout."""
     asked = lock.parallel
-    sentence = cannot_run(lock.machine.kind, asked.engine, asked.processes, asked.offload)
+    sentence = cannot_run(
+        lock.machine.kind, asked.engine, asked.processes, asked.offload, lock.method.kind
+    )
     if sentence:
         raise DoesNotFit(
             sentence,
@@ -151,12 +172,14 @@ def check_device(lock: TrainingLock) -> None:
     check_exact_card(lock, facts.gpus)
     check_fp8_units(lock, facts.gpus)
     if lock.machine.kind == "cuda":
-        free, where = facts.gpus[0].free_bytes, f"`{facts.gpus[0].name}`"
-        needed = whole_card_bytes(lock.prediction.peak_bytes)
-        busy = taken(facts.gpus[0])
+        card = fullest(lock, facts)
+        free, where = card.free_bytes, f"`{card.name}`"
+        more = beyond_one(of_engine(lock.parallel.engine))
+        needed = whole_card_bytes(lock.prediction.peak_bytes + more)
+        busy = taken(card)
     else:
         free, where, busy = facts.ram_free_bytes, "this machine", ""
-        needed = lock.prediction.peak_bytes * lock.parallel.processes
+        needed = lock.prediction.peak_bytes * lock.parallel.on_each
     if free < needed:
         raise DoesNotFit(
             f"The run needs {needed / _GIB:.2f} GiB of memory, but {where} "
@@ -165,8 +188,22 @@ def check_device(lock: TrainingLock) -> None:
         )
 
 
+def fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
+    """Return the card with the least free memory of those that train: the first ones.
+
+    Raises DoesNotFit if the machine has fewer cards than processes.
+    """
+    processes = lock.parallel.on_each
+    if len(facts.gpus) < processes:
+        raise DoesNotFit(
+            f"The lock trains on {processes} cards, but this machine has only {len(facts.gpus)}.",
+            fix=Steps((Change("machine.processes", "a smaller number"), PLAN_AGAIN)),
+        )
+    return min(facts.gpus[:processes], key=lambda one: one.free_bytes)
+
+
 def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
-    processes, cores = lock.parallel.processes, facts.cpu_cores
+    processes, cores = lock.parallel.on_each, facts.cpu_cores
     if processes > max(LEAST_PROCESSES, cores):
         raise DoesNotFit(
             f"The lock trains with {processes} processes, but this machine has only "

@@ -5,18 +5,22 @@ process, and renames the results of a stage into place. A finished stage is not 
 """
 
 import os
+import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lockfiles import digest, text
 from lockfiles import lock as locks
-from lockfiles import text
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import TunelockError, UsageProblem
 from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
-from lockfiles.lock import Lock
+from lockfiles.lock import Lock, TrainingLock
 from runner.inputs import finished, locations, verify
+from runner.nodes.joining import listening
+from runner.nodes.machines import Machines
+from runner.nodes.node import Node, node_of
 from runner.runs.events import Writer
 from runner.runs.folder import (
     EVENTS,
@@ -33,7 +37,10 @@ from runner.runs.safe_folder import OwnFolder
 from runner.supervisor import preflight, results
 from runner.supervisor.attempt import Attempt, sentences
 from runner.supervisor.launch import LIMITS, Limits
-from runner.supervisor.signals import stops
+from runner.supervisor.signals import Stop, stops
+
+LOST_SECONDS = 600.0
+"""With several machines, how long a process may be suspended before the run ends."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ class Order:
     fresh: bool = False
     """True: finished stages are run again."""
     limits: Limits = LIMITS
+    node: Node | None = None
+    """Which of several machines this is; None on one machine."""
 
 
 def run_folder(lock: Lock, runs: Path) -> Path:
@@ -82,6 +91,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     lock = locks.parse(source, name=str(order.lock))
     located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
+    if order.node is None and isinstance(lock, TrainingLock):
+        node_of(lock.parallel.nodes, None, None, {})  # raises for several machines
     run_at = _placed(lock, order.runs)
     notes = _unused(lock, order.allowed)
     with sentences(run_at), _closed_to_others(), ExitStack() as stack:
@@ -145,7 +156,33 @@ def _run_in(
     folder.write_whole(LOCK, source.encode())
     with Writer(folder.path / EVENTS, within=folder) as writer, stops() as stop:
         begun(folder.path, writer.size)
-        Attempt(lock, folder.path, located, writer, held, stop, order.limits, notes).run()
+        with _machines(lock, order, folder, stop) as machines:
+            limits = order.limits
+            if machines:
+                limits = replace(limits, lost_seconds=LOST_SECONDS)
+            attempt = Attempt(
+                lock, folder.path, located, writer, held, stop, limits, notes, machines
+            )
+            attempt.run()
+
+
+@contextmanager
+def _machines(lock: Lock, order: Order, run: OwnFolder, stop: Stop) -> Iterator[Machines | None]:
+    """Yield the machines of a run, which end with it; None on one machine."""
+    if order.node is None:
+        yield None
+        return
+    each, asked = lock.training().parallel.on_each, lambda: stop.ask(signal.SIGTERM)
+    with listening(order.node, digest.of_value(lock.model_dump()), each, run, asked) as found:
+        try:
+            yield found
+        except TunelockError as problem:
+            found.finish(problem.exit_code, problem.message)
+            raise
+        except BaseException as problem:
+            found.finish(1, f"it failed unexpectedly (`{type(problem).__name__}`)")
+            raise
+        found.finish(0, "")
 
 
 @contextmanager

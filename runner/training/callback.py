@@ -9,6 +9,7 @@ import stat
 import statistics
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import TrainerCallback
+from transformers.trainer_utils import rotate_checkpoints
 
 from lockfiles.errors import RunFailed, UsageProblem
 from lockfiles.files import read_bounded, write_whole
@@ -23,7 +25,10 @@ from lockfiles.fixes import PLAN_AGAIN, Change, Steps
 from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
 from runner.training.clock import Clock, Times
+from runner.training.writing import Writer
 
+KEPT = 2
+"""Checkpoints that are kept, the best one among them."""
 WHOLE = "whole.json"
 """Written last into a checkpoint, with the size of each file. A checkpoint cut short by a kill or
 a power failure lacks this file or differs from it, and is skipped."""
@@ -35,7 +40,8 @@ _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradie
 def memory_bytes() -> tuple[int, int]:
     """Return current and peak memory in bytes: torch's allocator on a GPU, else this process's."""
     if torch.cuda.is_available():
-        return int(torch.cuda.memory_allocated()), int(torch.cuda.max_memory_allocated())
+        found = torch.cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]
+        return int(found["current"]), int(found["peak"])
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
     return int(kib["VmRSS"]) * 1024, int(kib["VmHWM"]) * 1024
@@ -116,6 +122,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         training diverges."""
         self._line = line
         self._ranks = ranks or Alone()
+        self.writer = Writer()
+        """Completes the checkpoints."""
         self._peaks: list[int] = []
         self._predicted_bytes = predicted_bytes
         self._peak_bytes = earlier_peak_bytes
@@ -172,7 +180,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._clock.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop the clock, and stop the training if a stop was requested."""
+        """Stop the clock, and stop the training if a stop was requested.
+
+        Raises what went wrong with a checkpoint that was written meanwhile.
+        """
+        self.writer.check()
         if torch.cuda.is_available():
             torch.cuda.synchronize()  # a GPU's backward pass and optimizer may still be running
         self._step_ended = time.monotonic()
@@ -210,16 +222,28 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._line.send("evaluation", step=state.global_step, loss=metrics["eval_loss"])
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark a checkpoint as complete, once every process has written its part."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        """Complete a checkpoint, once every process has written its part: with a single process
+        while training continues."""
         self._ranks.wait()
         if self._ranks.rank == 0:
-            (folder / "README.md").unlink(missing_ok=True)  # PEFT's, of a base model without a name
-            mark_whole(folder, self.peak_bytes())
+            complete = partial(
+                self._complete, Path(args.output_dir), state.global_step,
+                state.best_model_checkpoint, self.peak_bytes(), self._step_ended,
+            )  # fmt: skip
+            self.writer.add(complete)
+            self.writer.begin(aside=self._ranks.count == 1)
         self._ranks.wait()
-        seconds = round(time.monotonic() - self._step_ended, 3)
-        self._line.send("checkpoint", step=state.global_step, seconds=seconds)
         self._clock.save()
+
+    def _complete(
+        self, work: Path, step: int, best: str | None, peak_bytes: int, began: float
+    ) -> None:
+        """Mark a checkpoint as complete, and only then remove older ones."""
+        folder = work / f"checkpoint-{step}"
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's, of a base model without a name
+        mark_whole(folder, peak_bytes)
+        rotate_checkpoints(str(work), KEPT, best)
+        self._line.send("checkpoint", step=step, seconds=round(time.monotonic() - began, 3))
 
     def _measured(self, state: Any, logs: Mapping[str, float]) -> dict[str, Any]:
         now, _ = memory_bytes()

@@ -38,11 +38,12 @@ def _lengths(job: Job) -> list[int]:
 
 
 def _passes(job: Job) -> Iterator[layout.Pass]:
-    """Yield the passes of all steps."""
+    """Yield the passes of all steps, those of all ranks."""
     settings, lengths = job.train, _lengths(job)
-    each = settings.micro_batch * settings.accumulation
+    ranks = job.ranks.count
+    each = settings.micro_batch * settings.accumulation * ranks
     for epoch in range(settings.epochs):
-        for step in layout.steps(lengths, job.order(epoch), each, settings.pass_tokens):
+        for step in layout.steps(lengths, job.order(epoch), each, settings.pass_tokens, ranks):
             yield from step
 
 

@@ -1,12 +1,15 @@
 """Training and evaluation in padding-free passes, without what costs the host time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from planner.data.tokens.example import IGNORED
+from runner.engines.ranks import Alone, Ranks
 from runner.training.accelerated import Accelerated
+from runner.training.exchange import average
 from runner.training.greatest import greatest_passes, most_rows
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree, Row
@@ -26,11 +29,13 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
     """The part of a trainer for a lock with `train.pass_tokens`."""
 
     _total_train_tokens: float
+    _ranks: Ranks = Alone()
     _pass_tokens = 0
     """Of a trainer that was made without its constructor, as a trace makes it."""
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
         self._pass_tokens, self._longest = job.train.pass_tokens, job.longest_of_all
+        self._ranks = job.ranks
         self._bounded = job.train.attention == "varlen"
         self._greatest: Callable[[], Sequence[Sequence[Row]]] = lambda: greatest_passes(job)
         self._sizes = tuple(job.train.graph_sizes)
@@ -39,7 +44,11 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self._trained: list[torch.nn.Parameter] = []
         """Known from the first step on: loading a checkpoint may replace parameters."""
         self._warm = False
+        self._replicated = self._pass_tokens > 0 and job.parallel.engine == "ddp"
+        """Whether each process adds up the gradients of its passes by itself, and exchanges them at
+        the end of a step: what is recorded as CUDA graphs would not be seen by torch's DDP."""
         super().__init__(**arguments)
+        self._backward = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
         if self._pass_tokens:
             routed = getattr(self, "aux_loss_enabled", False)  # then TRL computes the loss
             choose = chooses() and not routed
@@ -50,13 +59,16 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         """Return what joins the rows of a step."""
         return PaddingFree(
             self._pass_tokens, self._longest, self._bounded, self._sizes, self._most_rows,
-            chosen=self._fast.chosen,
+            chosen=self._fast.chosen, rank=self._ranks.rank, ranks=self._ranks.count,
         )  # fmt: skip
 
     def passes_of_evaluation(self) -> PaddingFree:
         """Return what joins rows of an evaluation, which may be longer than a pass of training."""
         most = max(self._pass_tokens, self._longest)
-        return PaddingFree(most, self._longest, self._bounded, chosen=self._fast.chosen)
+        return PaddingFree(
+            most, self._longest, self._bounded, chosen=self._fast.chosen, rank=self._ranks.rank,
+            ranks=self._ranks.count,
+        )  # fmt: skip
 
     def in_passes(
         self, joined: PaddingFree, model: Any, inputs: Any, scored: torch.Tensor | int | None
@@ -66,21 +78,28 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         It leaves out what transformers does around each pass and what takes time on the host:
         counting operations, setting every module to training, and reading metrics from the card.
         """
-        if not (self._warm and model.training):
+        if not (self._warm and self.model.training):  # engines do not follow what is within them
             model.train()  # PEFT leaves the layers of a loaded model in evaluation at first
         if not self._warm:
             self._warm_up(joined, model)
         total = self._total_train_tokens + joined.tokens(inputs)
         self.current_gradient_accumulation_steps = len(inputs["cuts"])  # shares a router's loss
-        losses = [self._passed(model, one, scored) for one in joined.passes(inputs)]
+        *passes, last = joined.passes(inputs)
+        losses = [self._passed(model, one, scored, sync=False) for one in passes]
+        losses.append(self._passed(model, last, scored))
+        if self._replicated:
+            average(self._trained, self._ranks.count)
         self._total_train_tokens = total  # TRL counts them too where a router has a loss
         self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
 
-    def _passed(self, model: Any, inputs: Any, scored: Any) -> torch.Tensor:
+    def _passed(self, model: Any, inputs: Any, scored: Any, *, sync: bool = True) -> torch.Tensor:
+        """Return the loss of a pass, after its backward pass; DeepSpeed makes its step with the
+        last one, for which `sync` is true."""
         with self.compute_loss_context_manager():
             loss: torch.Tensor = self.compute_loss(model, inputs, num_items_in_batch=scored)
-        self.accelerator.backward(loss)
+        self.accelerator.gradient_state._set_sync_gradients(sync)
+        self.accelerator.backward(loss, **self._backward)
         return loss.detach()
 
     def _warm_up(self, joined: PaddingFree, model: Any) -> None:
@@ -91,8 +110,9 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         """
         self._warm = True
         self._trained = [one for one in self.model.parameters() if one.requires_grad]
-        if not torch.cuda.is_available():
+        if not torch.cuda.is_available() or self.is_deepspeed_enabled:
             return
+        joined = replace(joined, rank=0, ranks=1)
         kept: torch.Tensor = torch.get_rng_state()
         drawn = torch.cuda.get_rng_state()
         total, graphs = self._total_train_tokens, self._fast.graphs
@@ -130,7 +150,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
 
     def _clip_grad_norm(self, model: Any) -> torch.Tensor:
         """Clip the gradients as accelerate does, without walking all modules for them."""
-        if not self._pass_tokens:
+        if not self._pass_tokens or self.is_deepspeed_enabled:
             found: torch.Tensor = super()._clip_grad_norm(model)
             return found
         return torch.nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
@@ -143,14 +163,14 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
             return super().prediction_step(model, inputs, prediction_loss_only, *given, **named)
         step = self._prepare_inputs(inputs)
         joined = self.passes_of_evaluation()
-        scored = (step["labels"] != IGNORED).sum().clamp(min=1)
+        scored = (step["labels"] != IGNORED).sum()
         self.current_gradient_accumulation_steps = len(step["cuts"])
         with torch.no_grad(), self.compute_loss_context_manager(), self._fast.evaluating():
             losses = [
-                self.compute_loss(model, one, num_items_in_batch=scored)
+                self.compute_loss(model, one, num_items_in_batch=scored.clamp(min=1))
                 for one in joined.passes(step)
             ]
-        loss = torch.stack(losses).sum()
+        loss = torch.stack(losses).sum() / self._ranks.count
         self._evaluated.append((float(loss * scored), int(scored)))
         return loss, None, None
 
@@ -159,7 +179,9 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self._evaluated: list[tuple[float, int]] = []
         found = super().evaluation_loop(*given, **named)
         if self._evaluated:
-            losses, scored = zip(*self._evaluated, strict=True)
+            own = torch.tensor(self._evaluated, dtype=torch.float64, device=self.args.device)
+            every = self.accelerator.gather(own.sum(dim=0, keepdim=True))
+            losses, scored = every.sum(dim=0).tolist()
             prefix = named.get("metric_key_prefix", "eval")
-            found.metrics[f"{prefix}_loss"] = sum(losses) / sum(scored)
+            found.metrics[f"{prefix}_loss"] = losses / scored
         return found

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lockfiles.lock import Method, Train
+from lockfiles.lock import Method, Parallel, Train
 from lockfiles.objectives import NAMES
 from lockfiles.objectives.objective import ObjectiveTable
 from planner.data.tokens.example import Example
 from runner.engines.ranks import Alone, Ranks
 from runner.training.clock import Times
 
+ONE = Parallel(engine="single", processes=1)
+"""One process."""
 DEFAULT = ObjectiveTable.model_construct(name=NAMES[0])
 """The objective of a job that names none."""
 
@@ -40,6 +42,8 @@ class Job:
     """The padding token; None for the tokenizer's own."""
     ranks: Ranks = field(default_factory=Alone)
     """This process among those that train together."""
+    parallel: Parallel = ONE
+    """How they share the training."""
     objective: ObjectiveTable = DEFAULT
     """What the loss teaches, with its settings."""
     padding: PreTrainedTokenizerFast | None = None

@@ -105,6 +105,7 @@ def check_finite(model: PreTrainedModel, folder: Path) -> None:
 
 
 def _finite(weights: torch.Tensor) -> bool:
+    weights = getattr(weights, "ds_tensor", weights)  # this process's share, with ZeRO stage 3
     if weights.is_meta or not weights.is_floating_point() or weights.numel() == 0:
         return True
     least, most = torch.aminmax(weights.detach())

@@ -48,13 +48,15 @@ def padding_of(base: Path, pad_id: int | None = None) -> PreTrainedTokenizerFast
     return tokenizer
 
 
-def load(base: Path, method: Method, settings: Train) -> PreTrainedModel:
-    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA.
+def load(base: Path, method: Method, settings: Train, *, on_card: bool = True) -> PreTrainedModel:
+    """Return the base model in the lock's dtype, in NF4 where the method is QLoRA; with `on_card`
+    on this process's card, if it has one.
 
     Raises UsageProblem as `load_checked` does.
     """
     config = config_json.read(base / CONFIG)
-    model = load_checked(base, **loaded_as(method, settings, config))
+    form = loaded_as(method, settings, config) | ({} if on_card else {"device_map": None})
+    model = load_checked(base, **form)
     name_as_trl_does(model)
     if method.kind == "qlora":
         kernels.call_projections(model)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from planner.data.tokens import layout
 from planner.data.tokens.example import IGNORED
@@ -22,6 +24,7 @@ from runner.training.scored import positions
 
 Row = Mapping[str, Sequence[int]]
 """`input_ids` and `labels`; of a blank row `position_ids`, too."""
+Tokens = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,31 +44,39 @@ class PaddingFree:
     the last ones are of rows without tokens. 0 for the bounds of their own rows."""
     chosen: bool = False
     """Whether the decoder takes the positions to score (`scored.Scored`)."""
+    rank: int = 0
+    """Whose passes of a step these are."""
+    ranks: int = 1
+    """Processes that share a step: each has as many passes."""
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of the step);
+        """Divide the rows of a step, those of all ranks, into passes.
+
+        Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of this rank);
         `cuts`, where each pass ends; `bounds`, of each pass the positions between its rows: int32,
         of shape (rows + 1,); `scored`, of each pass what `scored.positions` returns; and `own`, the
-        tokens of the step without blank rows."""
+        tokens of the step of all ranks, without blank rows."""
         lengths = [len(row["input_ids"]) for row in rows]
-        laid = layout.passes(lengths, self.most_tokens)
+        step = layout.passes(lengths, self.most_tokens, self.ranks)
+        laid = layout.of_rank(step, self.rank, self.ranks)
         filled = [self._filled([rows[at] for at in one]) for one in laid]
         every = [row for one in filled for row in one]
         edges = [self._edges([len(row["input_ids"]) for row in one]) for one in filled]
+        labels = [np.concatenate([_scored(row) for row in one]) for one in filled]
         return {
-            "input_ids": torch.tensor([[i for row in every for i in row["input_ids"]]]),
-            "labels": torch.tensor([[i for row in every for i in _scored(row)]]),
-            "position_ids": torch.tensor([[i for row in every for i in _positions(row)]]),
+            "input_ids": _sequence([np.asarray(row["input_ids"]) for row in every]),
+            "labels": _sequence(labels),
+            "position_ids": _sequence([_positions(row) for row in every]),
             "cuts": tuple(accumulate(one[-1] for one in edges)),
             "bounds": [torch.tensor(one, dtype=torch.int32) for one in edges],
-            "scored": [positions([i for row in one for i in _scored(row)]) for one in filled],
+            "scored": [positions(one) for one in labels],
             "own": sum(lengths),
         }
 
     def _filled(self, rows: list[Row]) -> list[Row]:
-        """Return a pass's rows with blank ones up to its size."""
+        """Return a pass's rows with blank ones up to its size; one token where it has no rows."""
         tokens = sum(len(row["input_ids"]) for row in rows)
-        missing = layout.size_of(tokens, self.sizes) - tokens
+        missing = layout.size_of(tokens, self.sizes) - tokens or int(not tokens)
         blank = [min(self.longest, missing - at) for at in range(0, missing, self.longest)]
         return rows + [_blank(n) for n in blank]
 
@@ -104,11 +115,20 @@ def _blank(tokens: int) -> Row:
     return {"input_ids": zeros, "labels": [IGNORED] * tokens, "position_ids": zeros}
 
 
-def _positions(row: Row) -> Sequence[int]:
-    return row.get("position_ids", range(len(row["input_ids"])))
+def _sequence(parts: Sequence[Tokens]) -> torch.Tensor:
+    """Return integers one behind the other, of shape (1, their number)."""
+    return torch.from_numpy(np.concatenate(parts))[None]
 
 
-def _scored(row: Row) -> list[int]:
+def _positions(row: Row) -> Tokens:
+    if "position_ids" in row:
+        return np.asarray(row["position_ids"])
+    return np.arange(len(row["input_ids"]))
+
+
+def _scored(row: Row) -> Tokens:
     """Return a row's labels. Its first token is not scored, since the token before it belongs to
     another row."""
-    return [IGNORED, *row["labels"][1:]]
+    found = np.array(row["labels"])
+    found[0] = IGNORED
+    return found

@@ -5,23 +5,24 @@ card, and the host waits there for the complete forward pass. The rows of a pass
 so their positions come with it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from trl.trainer import utils
 
 from planner.data.tokens.example import IGNORED
 
 
-def positions(labels: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+def positions(labels: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the positions of a pass that predict a scored token, and these tokens: both int64, of
     shape (scored tokens,). `labels` has one for each token of the pass."""
-    found = [at for at, label in enumerate(labels[1:]) if label != IGNORED]
-    return torch.tensor(found, dtype=torch.long), torch.tensor(
-        [labels[at + 1] for at in found], dtype=torch.long
-    )
+    following = labels[1:]
+    found = np.flatnonzero(following != IGNORED)
+    return torch.from_numpy(found), torch.from_numpy(following[found])
 
 
 @contextmanager

@@ -38,7 +38,8 @@ class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]  # TRL ships no types 
             return super().compute_loss(model, inputs, *given, **named)
         with taking_all() if "scored" in inputs else nullcontext():
             found = model(**inputs, use_cache=False, fused_lm_head=True)
-        return -found.log_probs.sum() / torch.as_tensor(scored).clamp(min=1)
+        mean = -found.log_probs.sum() / torch.as_tensor(scored).clamp(min=1)
+        return mean * self._ranks.count  # engines average the gradients of all processes
 
 
 KIND = TrainerKind(

@@ -15,8 +15,9 @@ from lockfiles.errors import RunFailed, TunelockError
 from lockfiles.fixes import Command
 from lockfiles.lock import Train
 from planner.objectives.registry import objective_of
+from planner.parallelism.engine import of_engine
 from runner.runs.pipe import Line
-from runner.training import loading
+from runner.training import loading, zero
 from runner.training.callback import Watch, earlier_peak
 from runner.training.checkpoints import agreed_checkpoint
 from runner.training.job import Job, Result
@@ -35,7 +36,8 @@ def train(job: Job, line: Line) -> Result:
         job.ranks,
         objective_of(job.objective.name).health,
     )
-    model = loading.load(job.base, job.method, job.train)
+    with zero.loading(job):
+        model = loading.load(job.base, job.method, job.train, on_card=loads_on_card(job))
     shape = model.config.get_text_config()
     routes = getattr(shape, "output_router_logits", None)
     trainer = make_trainer(job, model, [watch])
@@ -44,7 +46,9 @@ def train(job: Job, line: Line) -> Result:
     job.check_base()
     if what := before_steps(job.train):
         line.send("progress", what=what, done=0, total=1, unit="models")
-    with _resuming(checkpoint, watch):
+    trainer.writer = watch.writer
+    trainer.say = lambda text: line.send("warning", text=text)
+    with watch.writer, _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
     watch.share()
@@ -56,6 +60,12 @@ def train(job: Job, line: Line) -> Result:
         shape.output_router_logits = routes
     trainer.save_model(str(result))
     return Result(result, steps, False, *measured)
+
+
+def loads_on_card(job: Job) -> bool:
+    """Return whether a process loads all of the base model on its card: not where weights are
+    shared between cards, or are in main memory."""
+    return of_engine(job.parallel.engine).zero_stage < 3
 
 
 def before_steps(settings: Train) -> str:

@@ -12,12 +12,15 @@ from datasets import Dataset
 from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
+from runner.engines.ranks import Alone
 from runner.training.adapter import check_adapter
-from runner.training.in_passes import InPasses
+from runner.training.ahead import Ahead
 from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
+from runner.training.saving import Saving
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
+from runner.training.spread import Spread
 
 
 class _Order(Sampler[int]):
@@ -37,15 +40,16 @@ class _Order(Sampler[int]):
         return iter(self._order(self._epoch))
 
 
-class Ordered(InPasses):
+class Ordered(Ahead, Saving, Spread):
     """A trainer with the rows in the lock's order. With packing, a step is one batch of its
     dataloader, which is split into several passes."""
 
     data_collator: Any
 
     def __init__(self, *, job: Job, **arguments: Any) -> None:
-        self._order, self._ranks = job.order, job.ranks
+        self._order = job.order
         self._micro_batch, self._capacity = job.train.micro_batch, job.longest
+        self._accumulation = job.train.accumulation
         self._packing = job.packing
         self._joined: Packed | PaddingFree | None = None
         super().__init__(job=job, **arguments)
@@ -56,6 +60,9 @@ class Ordered(InPasses):
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of training: rows, or with packing steps."""
         padding = self.data_collator
+        if self._pass_tokens and self._ranks.count > 1:
+            joined = self._joined = self.passes_of_training()
+            return self._whole_steps(self.train_dataset, self._order, self._accumulation, joined)
         if self._ranks.count > 1:
             rows = with_blank(self.train_dataset, padding.pad_token_id)
             return loader(rows, Shares(self._order, self._micro_batch, self._ranks), padding)
@@ -67,6 +74,13 @@ class Ordered(InPasses):
             self.data_collator = padding
         return found
 
+    def _whole_steps(
+        self, rows: Any, order: Any, accumulation: int, joined: Any
+    ) -> DataLoader[Any]:
+        """Return all rows of each step, of which each process lays out its own passes."""
+        each = self._micro_batch * accumulation * self._ranks.count
+        return loader(rows, Shares(order, each, Alone()), joined)
+
     def _joining(self, pad_id: int) -> Packed | PaddingFree:
         """Return what joins the rows of a step."""
         if self._pass_tokens:
@@ -75,6 +89,10 @@ class Ordered(InPasses):
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Return the batches of evaluation, or this process's share of them."""
+        if self._pass_tokens and self._ranks.count > 1:
+            self.gather_function, held = self.accelerator.gather, range(len(self.eval_dataset))
+            joined = self.passes_of_evaluation()
+            return self._whole_steps(self.eval_dataset, lambda _: held, 1, joined)
         if self._ranks.count > 1:
             rows, padding = self.eval_dataset, self.data_collator
             shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
@@ -94,6 +112,11 @@ class Ordered(InPasses):
     ) -> torch.Tensor:
         """Return the loss of a batch: with packing the sum over its micro-batches, since TRL
         divides each by the scored tokens of the complete step."""
+        loss = self._computed(model, inputs, num_items_in_batch)
+        self.collect_next()
+        return loss
+
+    def _computed(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
         joined = self._joined
         if joined is None:
             blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
@@ -127,6 +150,8 @@ class Ordered(InPasses):
         """
         kept = {name: value.dtype for name, value in self.model.named_parameters()}
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self._sharding is not None:  # it is loaded when the model is shared
+            return
         for name, value in self.model.named_parameters():
             value.data = value.data.to(kept[name])
         if isinstance(self.model, PeftModel):

@@ -5,12 +5,17 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from tests.fuzz.pool import Verdict, run
 from tests.fuzz.report import Count
 
 
-def test_spoiled_files_of_every_kind() -> None:
-    words = ("-m", "tests.fuzz", "--short")
+@pytest.mark.parametrize(
+    "amount", [["--short"], pytest.param(["--only", "corpus"], marks=pytest.mark.slow)]
+)
+def test_spoiled_files_of_every_kind(amount: list[str]) -> None:
+    words = ("-m", "tests.fuzz", *amount)
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -90,3 +90,21 @@ def test_a_plan_that_is_too_large_is_exit_code_4_and_the_next_plan_is_smaller(
     assert "`micro_batch = 256` under `[method]`" in done.stderr
     found = json.loads((at.parent / "rehearsal.json").read_text("utf-8"))
     assert found["measured"]["out_of_memory"]
+
+
+@needs_card
+def test_the_fastest_plan_is_found_in_a_minute(tmp_path: Path) -> None:
+    """The demo's plans: with and without recorded passes, and with compiled layers if time is
+    left."""
+    folder = small(tmp_path / "demo", machine__device="cuda", train__exact=False, train__epochs=50)
+    assert tunelock(folder, "plan").returncode == 0
+    began = time.monotonic()
+    done = tunelock(folder, "rehearse", "--tune", "--json")
+    print(done.stderr, done.stdout, f"{time.monotonic() - began:.0f} s")
+    assert done.returncode == 0, done.stderr
+    tuned = json.loads(done.stdout)["tuned"]
+    timed = [one for one in tuned["finalists"] if not one["untimed"]]
+    assert len(timed) > 1 and not any(one["untimed"] == "failed" for one in tuned["finalists"])
+    planned = tunelock(folder, "plan", "--facts", "rehearsal.json")
+    assert planned.returncode == 0, planned.stderr
+    assert "Timed on the same rows" in planned.stdout

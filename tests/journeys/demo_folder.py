@@ -8,6 +8,7 @@ from pathlib import Path
 from lockfiles import intent
 from planner.interview.answers import check, given
 from runner.demo import files
+from tests import forked
 
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
 
@@ -34,6 +35,9 @@ def command(*arguments: str) -> list[str]:
 
 def tunelock(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `tunelock` in a folder to its end, with further environment variables."""
+    environment = ENVIRONMENT | variables
+    if forked.forks(*arguments, **variables):
+        return forked.run(*arguments, folder=folder, environment=environment)
     return subprocess.run(
-        command(*arguments), cwd=folder, env=ENVIRONMENT | variables, capture_output=True, text=True
+        command(*arguments), cwd=folder, env=environment, capture_output=True, text=True
     )

@@ -9,8 +9,9 @@ import pytest
 
 from lockfiles import lock
 from runner.runs.events import read
+from tests import forked
 from tests.hub_server import HubServer
-from tests.journeys.demo_folder import command, small
+from tests.journeys.demo_folder import small
 
 for package in ("trl", "gguf"):
     pytest.importorskip(package)
@@ -36,9 +37,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     environment = hub.environment(tmp_path / "home", XDG_CACHE_HOME=str(tmp_path / "cache"))
 
     def tunelock(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*arguments), cwd=folder, env=environment, capture_output=True, text=True
-        )
+        return forked.run(*arguments, folder=folder, environment=environment)
 
     planned = tunelock("plan")
     assert planned.returncode == 0, planned.stderr

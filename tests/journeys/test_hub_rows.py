@@ -1,5 +1,6 @@
 """Rows from the Hub, the whole road: planned, checked, run, and refused where they differ."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ import pytest
 
 from lockfiles import lock
 from lockfiles.lock import TrainingLock
+from tests import forked
 from tests.hub_server import HubServer
-from tests.journeys.demo_folder import command, small
+from tests.journeys.demo_folder import small
 from tests.planner.hub.datasets.hub_calls import card
 
 for package in ("trl", "pyarrow"):
@@ -59,9 +61,7 @@ class Person:
     def tunelock(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         cache = {"XDG_CACHE_HOME": str(self.home / "cache")} | variables
         environment = self.hub.environment(self.home / "hub", **cache)
-        return subprocess.run(
-            command(*arguments), cwd=self.folder, env=environment, capture_output=True, text=True
-        )
+        return forked.run(*arguments, folder=self.folder, environment=environment)
 
     def planned(self) -> TrainingLock:
         done = self.tunelock("plan")
@@ -94,7 +94,7 @@ def test_the_lock_pins_the_split_and_nothing_of_this_machine(
     changes = {"train__epochs": 1, "results__gguf": [], "data__general": "rows/other.jsonl"}
     same = small(tmp_path / "local", **changes)
     shutil.copy(ana.folder / "rows" / "other.jsonl", same / "rows")
-    local = subprocess.run(command("plan"), cwd=same, capture_output=True, text=True)
+    local = forked.run("plan", folder=same, environment=os.environ)
     assert local.returncode == 0, local.stderr
     here = lock.read(same / "run.lock").training()
     assert [part.sha256 for part in here.data] == [part.sha256 for part in locked.data]

@@ -16,6 +16,7 @@ PASSES: list[Change] = [
     ("train.attention", "varlen"), ("train.kernels", "compiled"),
     ("train.graph_sizes", [64, 192, 256]), ("train.base_products", "fp8"),
 ]  # fmt: skip
+ZERO3 = {"engine": "zero3", "processes": 1}
 NO_PASSES: list[Change] = [
     ("stream.passes_sha256", []), ("train.pass_tokens", 0), ("train.graph_sizes", []),
     ("train.attention", "sdpa"),
@@ -47,6 +48,8 @@ def test_defaults_are_omitted() -> None:
         ([("model.architecture.experts", 8), ("model.architecture.experts_per_token", 2),
           ("model.architecture.moe_intermediate", 64)], "is not for a mixture of experts"),
         ([("train.attention", "sdpa")], "is for passes whose `train.attention` is `varlen`"),
+        ([("parallel", ZERO3)], "is not for `zero3`"),
+        ([("parallel", ZERO3), ("train.graph_sizes", [])], "cannot be `compiled` with `zero3`"),
         (NO_PASSES, "is for passes of `train.pass_tokens` on a card"),
         ([("train.kernels", "eager")], "is for compiled layers and `train.attention` of"),
         ([("method.kind", "qlora")], "is for `lora`, not for `qlora`"),

@@ -103,6 +103,15 @@ def deaf(line: Line) -> None:
             time.sleep(0.02)
 
 
+def one_of_two_is_stopped(line: Line) -> None:
+    """Beat as rank 0, while rank 1 has beaten once."""
+    line.send("started", process=os.getpid())
+    os.write(line._descriptor, b'{"kind": "heartbeat", "rank": 1}\n')
+    with heartbeat(line.beat, 0.05):
+        time.sleep(1.0)
+    line.send("step", step=1)
+
+
 def _beat_until_asked(line: Line, gone: Callable[[], bool]) -> None:
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
@@ -118,7 +127,7 @@ STAGES: dict[str, Callable[..., None]] = {
     one.__name__: one
     for one in (
         until_stopped, asleep, beating, in_native_code, deaf_with_child, long_event,
-        until_broken, filling_disk, resumable, stuck, deaf,
+        until_broken, filling_disk, resumable, stuck, deaf, one_of_two_is_stopped,
     )
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from runner.runs.pipe import Line
 
 
 def main(speaks: bool, heeds: bool) -> None:
-    line, stopped = Line.from_environment(speaks=speaks), []
+    line, stopped = Line.from_environment(rank=0 if speaks else 1), []
     signal.signal(signal.SIGTERM, (lambda *_: stopped.append(1)) if heeds else signal.SIG_IGN)
     line.send("started")
     while not stopped:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.fuzz.bases import text_of
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import command, small
@@ -140,9 +141,7 @@ def _planned(tmp_path: Path, person: HubServer, **more: object) -> tuple[Path, d
     person.add("maker/base", folder / "base", license="apache-2.0")
     cache = str(tmp_path / "cache")
     environment = person.environment(tmp_path / "home", token=CANARY, XDG_CACHE_HOME=cache)
-    done = subprocess.run(
-        command("plan"), cwd=folder, env=environment, capture_output=True, text=True
-    )
+    done = forked.run("plan", folder=folder, environment=environment)
     assert done.returncode == 0, done.stderr
     return folder, environment
 
@@ -155,8 +154,8 @@ def _change(folder: Path, change: Any) -> None:
 
 
 def _tried(folder: Path, environment: dict[str, str], verb: str) -> None:
-    words = command("run", "--foreground") if verb == "run" else command(verb)
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    words = ("run", "--foreground") if verb == "run" else (verb,)
+    done = forked.run(*words, folder=folder, environment=environment)
     assert "Traceback" not in done.stderr, done.stderr
     assert CANARY not in done.stdout + done.stderr
 

@@ -1,6 +1,7 @@
 """The command line as a person types it: real processes, their output and exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock
+from tests import forked
 from tests.lockfiles.samples import LOCK
 from tests.programs import command
 from tui.text.hardware import torch_command
@@ -18,6 +20,8 @@ FORBIDDEN_IN_HELP = ("textual", "pydantic", "huggingface_hub", "torch")
 def tunelock(
     *arguments: str, folder: Path | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
+    if forked.forks(*arguments):
+        return forked.run(*arguments, folder=folder, environment=os.environ, timeout=timeout)
     program = [sys.executable, "-P", "-c", "from tui.cli import main; main()", *arguments]
     return subprocess.run(program, capture_output=True, text=True, cwd=folder, timeout=timeout)
 

@@ -29,6 +29,8 @@ _KERNELS = {
     "mamba-ssm": "Mamba-2 layers, as of Nemotron-H",
 }
 """Packages without an extra, and what they compute faster than torch."""
+_FOR_SEVERAL = "deepspeed"
+"""The package, and its extra, for engines of several cards and for offloading."""
 
 
 @click.command(name="doctor")
@@ -47,7 +49,7 @@ def command(machine: Path | None, as_json: bool) -> None:
     cuda, here = driver_cuda(), _measured(Path.cwd())
     findings = [
         _python(), *hardware(cuda, here), _torch(cuda, here), *_packages(),
-        *kernels(here, _installed), *_for_kernels(here), _compiler(),
+        *kernels(here, _installed), *_for_kernels(here), *_for_several(here), _compiler(),
     ]  # fmt: skip
     if as_json:
         output.data_json([asdict(finding) for finding in findings])
@@ -119,6 +121,13 @@ def _for_kernels(machine: MachineFacts) -> list[Finding]:
         return []
     missing = missing_for_kernels()
     return [Finding("C compiler and Python.h", "" if missing else "found", missing and INSTALL)]
+
+
+def _for_several(machine: MachineFacts) -> list[Finding]:
+    """Return the package that shares a training between cards; on a CPU only if it is there."""
+    found = _installed(_FOR_SEVERAL)
+    missing = f"not installed (ZeRO and offloading; optional: `tunelock[{_FOR_SEVERAL}]`)"
+    return [Finding(_FOR_SEVERAL, found or missing, "")] if found or machine.gpus else []
 
 
 def _compiler() -> Finding:

@@ -9,6 +9,7 @@ import click
 
 from lockfiles.engines import SPREADING
 from lockfiles.harmless import named
+from lockfiles.limits import MOST_PROCESSES
 from planner.objectives.registry import EVERY
 from tui.terminal import output
 
@@ -41,6 +42,14 @@ class _Number(click.FloatRange):
     help="Plan for one GPU with this much memory and with bfloat16.",
 )  # fmt: skip
 @click.option(
+    "--nodes", type=click.IntRange(1, MOST_PROCESSES), default=1,
+    help="Number of such machines.  [default: 1]",
+)  # fmt: skip
+@click.option(
+    "--network", type=_Number(min=0.1, max=100_000), metavar="GBITS",
+    help="Network between them, in Gbit/s for each.  [default: 100]",
+)  # fmt: skip
+@click.option(
     "--objective", type=click.Choice(EVERY), default=EVERY[0],
     help=f"Training objective.  [default: {EVERY[0]}]",
 )  # fmt: skip
@@ -63,14 +72,17 @@ class _Number(click.FloatRange):
     type=click.IntRange(1, 65536),
     help="Gradient accumulation: micro-batches per step.",
 )
-@click.option("--packing", is_flag=True, help="Pack rows into sequences of the maximum length.")
+@click.option(
+    "--packing/--no-packing", default=None,
+    help="Concatenate rows without padding, or pad them.  [default: the faster]",
+)  # fmt: skip
 @click.option(
     "--parallel", type=click.Choice(SPREADING),
     help="How to use several GPUs.",
 )  # fmt: skip
 @click.option(
-    "--offload", type=click.Choice(["none", "optimizer", "all"]),
-    help="What to offload to main memory.",
+    "--offload", type=click.Choice(["none", "optimizer", "all", "nvme"]),
+    help="What to offload to main memory, or all to NVMe.",
 )  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also trace one step of the real model class.")
 @click.option(
@@ -82,6 +94,8 @@ def command(
     model: str | None,
     gpu: str | None,
     memory: float | None,
+    nodes: int,
+    network: float | None,
     trace: bool,
     listed: bool,
     as_json: bool,
@@ -98,9 +112,10 @@ def command(
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish
 
-    machine, wish = machines.chosen(gpu, memory), Wish(**wished)  # type: ignore[arg-type]
+    machine = machines.chosen(gpu, memory, nodes, network)
+    wish = Wish(nodes=nodes, **wished)  # type: ignore[arg-type]
     try:
-        request = FitRequest(models.find(model), machine, wish)
+        request = FitRequest(models.find(model), machine, wish, padded=trace)
     except models.UnknownModel as unknown:
         from planner.fit.unknown import UnknownRequest
 

@@ -2,12 +2,16 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lockfiles.errors import StaleLock, UsageProblem
 from lockfiles.fixes import Command
 from tui.terminal import output
+
+if TYPE_CHECKING:
+    from lockfiles.lock import Lock
 
 
 @click.command(name="plan")
@@ -81,9 +85,15 @@ def command(
     if dry_run:
         output.notes(plan.changes(before, made))
     else:
-        output.note(f"wrote {target}{_next(target, beyond)}")
+        output.note(f"wrote {target}{'' if beyond else _next(target, made)}")
 
 
-def _next(target: Path, beyond: str) -> str:
-    """Return how to run a lock; empty if this version cannot."""
-    return "" if beyond else f"; run it with `tunelock run {shlex.quote(str(target))}`"
+def _next(target: Path, made: "Lock") -> str:
+    """Return how to run a lock."""
+    from lockfiles.lock import TrainingLock
+
+    path = shlex.quote(str(target))
+    if isinstance(made, TrainingLock) and made.parallel.nodes > 1:
+        nodes = made.parallel.nodes
+        return f"; `tunelock launch --slurm {path}` writes what starts it on {nodes} machines"
+    return f"; run it with `tunelock run {path}`"

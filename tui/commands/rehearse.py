@@ -10,17 +10,22 @@ from tui.commands.shared.options import locate
 from tui.terminal import output
 
 if TYPE_CHECKING:
+    from lockfiles.errors import UsageProblem
     from lockfiles.lock import TrainingLock
     from planner.machines.facts import MachineFacts
     from planner.search.rehearsal import Rehearsal
+    from planner.search.tuned import Tuned
+    from runner.rehearse.inputs import Inputs
     from runner.rehearse.report import Report
 
 
 @click.command(name="rehearse")
 @click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
+@click.option("--memory", is_flag=True, help="Measure memory and step time (the default).")
 @click.option(
-    "--memory", is_flag=True, help="Measure memory and step time (the only mode, and the default)."
-)
+    "--tune", is_flag=True,
+    help="First time up to three of the fastest plans, in under a minute, and keep the fastest.",
+)  # fmt: skip
 @locate
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
@@ -28,13 +33,19 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    lock: Path, memory: bool, located: dict[str, Path], out: Path | None, as_json: bool
+    lock: Path,
+    memory: bool,
+    tune: bool,
+    located: dict[str, Path],
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure memory and step time of LOCK (default: run.lock) before weights are downloaded.
 
     Trains a few steps on the longest micro-batch, with random weights of the real shapes, and
-    compares memory and time with the lock's predictions. The lock is not modified: `tunelock plan
-    --facts rehearsal.json` plans with the measurements.
+    compares memory and time with the lock's predictions. With --tune, the plans that are estimated
+    to be fastest compute the same rows first, and the fastest is measured. The lock is not
+    modified: `tunelock plan --facts rehearsal.json` plans with the measurements.
     """
     from lockfiles.files import write_out
     from runner.rehearse.report import out_of_memory
@@ -43,7 +54,7 @@ def command(
 
     target = out or lock.with_name("rehearsal.json")
     planning.writable(target)
-    held, report = _rehearsed(lock, located)
+    held, report = _rehearsed(lock, located, tuning=tune)
     write_out(target, _text(report.found).encode())
     if as_json:
         output.data_json(_record(report))
@@ -54,8 +65,11 @@ def command(
         raise out_of_memory(held, report.found)
 
 
-def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Report]":
-    """Rehearse a lock and return its report; show progress."""
+def _rehearsed(
+    at: Path, located: dict[str, Path], *, tuning: bool
+) -> "tuple[TrainingLock, Report]":
+    """Rehearse a lock and return it with its report; show progress. With `tuning`, the lock is a
+    variant with the plan that was fastest."""
     from lockfiles import lock as locks
     from runner.inputs import verify
     from runner.rehearse import inputs, rehearse
@@ -69,15 +83,64 @@ def _rehearsed(at: Path, located: dict[str, Path]) -> "tuple[TrainingLock, Repor
     machine = _machine(held)
     output.note("reading the model's configuration and the rows …")
     found = inputs.read(held, at, located, noting())
-    if found.missing:
+    if found.missing and not tuning:
         output.note(_made_up(held, found.missing))
+    tuned = None
+    if tuning:
+        held, tuned = _tuned(held, at, found)
     case = case_of(held, found.config, found.rows)
     output.note(f"running {case.steps} steps with random weights …")
-    measured = rehearse(held, case, lambda seconds: output.note(f"… {seconds:.0f} s"))
-    made = report(held, case, measured, machine)
+    measured = rehearse(held, case, _heard)
+    made = report(held, case, measured, machine, tuned)
     if made.found.fitted:
         keep_step(held, made.found.timed())
     return held, made
+
+
+def _tuned(held: "TrainingLock", at: Path, found: "Inputs") -> "tuple[TrainingLock, Tuned | None]":
+    """Time the finalists of a lock's search, and return the lock of the fastest with the times;
+    None where there is nothing to compare."""
+    from runner.inputs import locations
+    from runner.rehearse.trials import trials
+    from runner.rehearse.tune import LIMIT_SECONDS, tune
+    from tui.session.planning import counted_on
+
+    answers, rows = locations.planned_from(held, at), found.rows and found.rows.part("train")
+    if answers is None or not rows:
+        raise _no_answers(at) if answers is None else _no_rows(found.missing)
+    some = trials(held, answers, found.config, rows.encoded, counted_on(held))
+    if len(some.plans) < 2:
+        output.note("only this plan is possible or likely to be fast, so there is none to compare")
+        return held, None
+    output.note(f"timing {len(some.plans)} plans, in at most {LIMIT_SECONDS:.0f} s …")
+    compared = tune(some, found.config, _heard)
+    if compared.log:
+        output.note(f"warning: a plan failed; see {compared.log}")
+    return some.variant(some.fastest(compared.tuned)), compared.tuned
+
+
+def _heard(seconds: float) -> None:
+    output.note(f"… {seconds:.0f} s")
+
+
+def _no_answers(at: Path) -> "UsageProblem":
+    from lockfiles.errors import UsageProblem
+    from lockfiles.fixes import Advice
+
+    return UsageProblem(
+        f"`--tune` needs the answers that `{at}` was planned from, which are not next to it.",
+        fix=Advice("put its `run.toml` next to it"),
+    )
+
+
+def _no_rows(missing: tuple[str, ...]) -> "UsageProblem":
+    from lockfiles.errors import UsageProblem
+    from lockfiles.fixes import Option
+
+    return UsageProblem(
+        "`--tune` compares plans on the rows of the run, and some of its files are missing.",
+        fix=Option(" ".join(f"--locate {name}=PATH" for name in missing)),
+    )
 
 
 def _machine(lock: "TrainingLock") -> "MachineFacts":

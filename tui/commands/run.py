@@ -1,5 +1,6 @@
 """`tunelock run run.lock`: run a lock, in this process or detached, and follow it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,14 @@ from tui.terminal import output
     "--allow", "allowed", multiple=True, metavar="TARGET",
     help="Allow the run to push to this Hub repository, which the lock names.",
 )  # fmt: skip
+@click.option(
+    "--node", type=int, metavar="NUMBER",
+    help="With several machines: which one this is, from 0. On Slurm, the task's number.",
+)  # fmt: skip
+@click.option(
+    "--rendezvous", metavar="HOST:PORT",
+    help="With several machines: where machine 0 can be reached, on a free port.",
+)  # fmt: skip
 @locate
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one per line.")
 @click.option("--plain", is_flag=True, help="Print plain lines instead of the dashboard.")
@@ -34,6 +43,8 @@ def command(
     foreground: bool,
     fresh: bool,
     allowed: tuple[str, ...],
+    node: int | None,
+    rendezvous: str | None,
     located: dict[str, Path],
     as_json: bool,
     plain: bool,
@@ -43,15 +54,29 @@ def command(
     To resume a run that was stopped or failed, run the same command again. When started at a
     terminal, it runs in the background and is shown here. Leaving or losing the connection does
     not end it: `tunelock watch` shows it again, and `tunelock stop` stops it.
+
+    If the lock is for several machines, run the same command on each of them, with a folder of
+    runs that all of them share: `tunelock launch` writes what does this on a cluster.
     """
+    from lockfiles import lock as locks
+    from lockfiles.lock import TrainingLock
+    from runner.nodes.node import node_of
     from runner.supervisor.supervise import Order
     from tui.commands.shared import start
     from tui.follow.follow import face_for
 
     if not lock.exists():
         raise UsageProblem(f"`{lock}` does not exist.", fix=Command("tunelock plan run.toml"))
-    order = Order(lock, runs, located, allowed, fresh)
-    if foreground or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    wanted = locks.read(lock)
+    count = wanted.parallel.nodes if isinstance(wanted, TrainingLock) else 1
+    own = node_of(count, node, rendezvous, os.environ)
+    order = Order(lock, runs, located, allowed, fresh, node=own)
+    if own and own.rank:
+        from runner.supervisor.other import follow
+
+        follow(order, own, output.note)
+        return
+    if own or foreground or not (sys.stdin.isatty() and sys.stdout.isatty()):
         _finished(start.here(order, "json" if as_json else "plain"), as_json)
         return
     raise SystemExit(start.detached(order, face_for(plain=plain, as_json=as_json)))

@@ -13,7 +13,7 @@ from lockfiles.fixes import Advice, Command, Option
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
-from planner.machines.facts import Gpu, MachineFacts, TimedStep
+from planner.machines.facts import CardLinks, Gpu, MachineFacts, TimedStep
 from planner.machines.probes.probe import probe
 from planner.plan import export
 from planner.plan.gather import check_stages, gather, model_facts
@@ -117,18 +117,22 @@ def _unused(measured: Rehearsal) -> str:
 
 
 def counted_on(lock: TrainingLock) -> MachineFacts:
-    """Return the machine of a lock, as far as a plan depends on it."""
+    """Return the machine of a lock, or one of its machines, as far as a plan depends on it."""
     counted, threads = lock.machine, max(1, lock.exactness.threads)
+    nodes = lock.parallel.nodes
     memory = counted.memory_bytes
     card = Gpu(counted.accelerator, memory, memory, counted.capability)
-    gpus = (card,) * counted.count
-    cores = threads * (lock.parallel.processes if counted.kind == "cpu" else 1)
+    gpus = (card,) * (counted.count // nodes)
+    cores = threads * (lock.parallel.on_each if counted.kind == "cpu" else 1)
+    memory = -(-memory // nodes)
     main = 0 if gpus else memory  # a lock for GPUs does not have the amount of main memory
     found = lock.prediction
     measured = found.components["process"] if found.process_origin == "measured" else 0
+    rates = counted.card_bytes_per_second, counted.network_bytes_per_second
     return MachineFacts(
-        counted.kind, gpus, cores, main, main, 0, "", process_bytes=measured, timed=_timed(found)
-    )
+        counted.kind, gpus, cores, main, main, 0, "", process_bytes=measured, timed=_timed(found),
+        links=CardLinks("", *map(float, rates)),
+    )  # fmt: skip
 
 
 def _timed(found: Prediction) -> tuple[TimedStep, ...]:

@@ -1,6 +1,7 @@
 """The result of `tunelock fit` as a table."""
 
 from collections.abc import Sequence
+from statistics import mean, median
 
 from lockfiles.harmless import named
 from lockfiles.measured import rate
@@ -17,7 +18,7 @@ _HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
 
 def page(request: Subject, found: Sequence[Answer]) -> list[str]:
     """Return the model and the machine, a line per method, and the reasons."""
-    lines = [_model(request), *_machine(request), "", *_table(found)]
+    lines = [_model(request), *_machine(request), *folded(_rows(request)), "", *_table(found)]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
         lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
@@ -43,11 +44,22 @@ def _machine(request: Subject) -> list[str]:
     machine = request.machine
     if not machine.gpus:
         return _without_cards(machine)
-    several = f"{len(machine.gpus)} x " if len(machine.gpus) > 1 else ""
+    count, nodes = len(machine.gpus) // request.nodes, request.nodes
+    several = f"{count} x " if count > 1 else ""
+    several = f"{nodes} machines with {several}" if nodes > 1 else several
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
     return [f"{several}{named(least.name)}: {memory(least.memory_bytes)}{each}{free}"]
+
+
+def _rows(request: Subject) -> str:
+    """Return which rows are assumed."""
+    longest, lengths = request.longest, request.lengths
+    if not lengths:
+        return f"rows: every one counts as {longest:,} tokens"
+    usual = f"half of them up to {median(lengths):,.0f} tokens, the longest {longest:,}"
+    return f"rows: assumed, {usual}, {mean(lengths):,.0f} on average"
 
 
 def _without_cards(machine: MachineFacts) -> list[str]:
@@ -60,7 +72,8 @@ def _without_cards(machine: MachineFacts) -> list[str]:
 def _setting(answer: Answer) -> str:
     profile = answer.plan.profile
     parts = [f"rank {profile.rank}"] if profile.rank else []
-    parts += [f"rows of {profile.length:,} tokens", f"`{profile.optimizer}`"]
+    upto = "up to " if profile.pass_tokens else ""
+    parts += [f"rows of {upto}{profile.length:,} tokens", f"`{profile.optimizer}`"]
     parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
     parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
     parts += [rate(answer.rate.tokens_per_second, answer.rate.flops_share)] if answer.rate else []
@@ -79,13 +92,14 @@ def _table(found: Sequence[Answer]) -> list[str]:
 def _row(answer: Answer) -> tuple[str, ...]:
     plan, profile = answer.plan, answer.plan.profile
     seconds = answer.step_seconds if plan.fits else None
-    batch = (profile.micro_batch, plan.accumulation, *([profile.ranks] * (profile.ranks > 1)))
+    each = (profile.micro_batch, plan.accumulation, *([profile.ranks] * (profile.ranks > 1)))
+    batch = f"{each[0]} rows" if profile.pass_tokens else " x ".join(map(str, each))
     return (
         NAMES[profile.method],
         "yes" if plan.fits else "no",
         memory(plan.allocated_bytes),
         memory(plan.budget_bytes),
-        " x ".join(map(str, batch)),
+        batch,
         "on" if profile.checkpointing else "off",
         "-" if seconds is None else f"~{seconds:.{0 if seconds >= 10 else 1}f} s",
     )

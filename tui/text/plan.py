@@ -17,6 +17,7 @@ _DONE = {
     "truncate": "cut",
     "split": "split",
 }
+_MOST_SIZES = 6
 _SHOWN_WHY = ("method.kind", "method.rank", "train.micro_batch")
 
 
@@ -45,6 +46,7 @@ def summary(lock: Lock) -> list[str]:
             "train.base_products",
             "train.graph_sizes",
         ),
+        *_sizes(lock),
         *_parallel(lock),
         *_ahead(lock),
         *_head(lock),
@@ -75,6 +77,17 @@ def _of_exports(lock: Lock) -> list[str]:
 def page(lock: Lock) -> list[str]:
     """Return a plan's summary in lines that fit the terminal."""
     return all_folded(summary(lock))
+
+
+def _sizes(lock: TrainingLock) -> list[str]:
+    """Return the sizes that passes are filled up to, or how many there are, where it is many."""
+    found = lock.train.graph_sizes
+    if not found:
+        return []
+    said = ", ".join(map(str, found))
+    if len(found) > _MOST_SIZES:
+        said = f"{len(found)}, from {found[0]:,} to {found[-1]:,}"
+    return [f"          Sizes: {said} tokens."]
 
 
 def _data(lock: TrainingLock) -> list[str]:

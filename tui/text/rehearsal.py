@@ -1,9 +1,11 @@
 """The result of `tunelock rehearse` as a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from lockfiles.measured import against_prediction, difference
+from planner.search import timed_reasons
 from planner.search.rehearsal import PHASES, Rehearsal
+from planner.search.tuned import Finalist, Tuned
 from runner.rehearse.report import DIFFERS, Report
 from tui.snapshot.narrator import duration
 from tui.terminal.units import memory
@@ -16,9 +18,10 @@ _NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
 def page(report: Report) -> list[str]:
     """Return what was run, a table of measurements, and the verdict."""
     return [
+        *_finalists(report.found),
         *folded(f"{_what(report.found)}, random weights"),
         "",
-        *_table(report),
+        *_table(_rows(report), _HEAD),
         "",
         *all_folded(_sentences(report)),
     ]
@@ -35,8 +38,31 @@ def _what(found: Rehearsal) -> str:
     return f"{method}, {case.steps} steps of {several}{rows} of up to {upto} on {_device(found)}"
 
 
-def _table(report: Report) -> list[str]:
-    rows = [_HEAD, *_rows(report)]
+def _finalists(found: Rehearsal) -> list[str]:
+    """Return a table of the plans that were compared, and a sentence on the one that was kept."""
+    if not found.tuned:
+        return []
+    kept = found.tuned.index(found.case.profile)
+    rows = [
+        (timed_reasons.way(one.profile), _took(found.tuned, one), "kept" if at == kept else "")
+        for at, one in enumerate(found.tuned.finalists)
+    ]
+    lines = [*_table(rows, ("plan", "step", "")), ""]
+    if kept:
+        change = "`tunelock plan --facts rehearsal.json`"
+        lines += [*folded(f"The planned one is not the fastest; to change it: {change}."), ""]
+    return lines
+
+
+def _took(tuned: Tuned, one: Finalist) -> str:
+    seconds = tuned.step_seconds(one.profile)
+    if not seconds:
+        return f"not timed: {timed_reasons.UNTIMED[one.untimed]}"
+    return f"{seconds:.2g} s" if seconds < 1 else duration(seconds)
+
+
+def _table(given: Iterable[Sequence[str]], head: Sequence[str]) -> list[str]:
+    rows = [head, *given]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -1,8 +1,8 @@
 """The result of probing cards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from planner.machines.facts import Gpu
+from planner.machines.facts import CardLinks, Gpu
 
 
 @dataclass(frozen=True)
@@ -15,3 +15,5 @@ class Found:
     """The driver's version; empty without one."""
     problem: str = ""
     """Why existing cards cannot be used, as sentences; empty if there is no problem."""
+    links: CardLinks = field(default_factory=CardLinks)
+    """What connects the cards."""

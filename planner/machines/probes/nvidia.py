@@ -9,6 +9,7 @@ from planner.machines.facts import Gpu, Holder
 from planner.machines.probes import memory
 from planner.machines.probes.found import Found
 from planner.machines.probes.host import Host
+from planner.machines.probes.links import links
 from planner.machines.probes.visible import visible
 
 _VENDOR, _DISPLAY = 0x10DE, 0x03
@@ -45,9 +46,11 @@ def cards(host: Host) -> Found:
 def _read(host: Host, nvml: Any) -> Found:
     listed, problems = _listed(nvml)
     gpus = []
+    shown = []
     for handle, card in _shown(host, nvml, listed):
         try:
             gpus.append(_gpu(host, nvml, handle, card))
+            shown.append(handle)
         except nvml.NVMLError as error:
             problems.append(f"The NVIDIA driver does not describe `{card.uuid}`: {error}.")
     if not gpus:
@@ -57,7 +60,8 @@ def _read(host: Host, nvml: Any) -> Found:
             for card in listed
             if card.slices == ()
         ]
-    return Found(tuple(gpus), str(nvml.nvmlSystemGetDriverVersion()), " ".join(problems))
+    driver = str(nvml.nvmlSystemGetDriverVersion())
+    return Found(tuple(gpus), driver, " ".join(problems), links(nvml, shown))
 
 
 def _silent(host: Host, nvml: Any, error: Any) -> str:

@@ -33,4 +33,5 @@ def probe(disk: Path, host: Host | None = None) -> MachineFacts:
         processor=processor.name(host),
         metal_bytes=apple.metal_bytes(host, total),
         problem=found.problem,
+        links=found.links,
     )

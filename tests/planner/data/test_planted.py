@@ -10,6 +10,8 @@ from tests.planner.data.planted.score import PLANTS, SEED, score, table
 from tests.planner.data.planted.shipped import SHIPPED
 
 FILES = {name: File(rows) for name, rows in SHIPPED.items()}
+FIRST = "gsm8k"
+"""Rows in which each fault can be planted; the others take longer."""
 IMPOSSIBLE = [("clinc150", "one-word"), ("clinc150", "truncated")]
 """Its answers are one word each."""
 FLOORS = {("self-instruct", "truncated"): (0, 0)}
@@ -17,19 +19,24 @@ FLOORS = {("self-instruct", "truncated"): (0, 0)}
 
 Answers of self-instruct end in all ways, so that one was cut does not show.
 """
+LOOKED_THROUGH: dict[str, None] = {}
+"""The files of this process's tests, in their order."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def tables() -> Iterator[None]:
     """Print what was found, once all was looked for; `pytest -s` shows it."""
     yield
-    for name, file in FILES.items():
-        print("", *table(name, file, SEED), sep="\n")
+    for name in LOOKED_THROUGH:
+        print("", *table(name, FILES[name], SEED), sep="\n")
 
 
 @pytest.mark.parametrize("fault", PLANTS)
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != FIRST)) for name in FILES]
+)
 def test_planted_faults_are_found_and_nothing_else(name: str, fault: str) -> None:
+    LOOKED_THROUGH.setdefault(name)
     told = score(fault, FILES[name], SEED)
     if (name, fault) in IMPOSSIBLE:
         assert told is None

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import pytest
 
 from lockfiles.errors import UsageProblem
 from planner.catalogue.lookup import accelerators, find_accelerator
-from planner.fit import contradictions, machines, models
+from planner.fit import assumed, contradictions, machines, models
 from planner.fit.answers import Answer, answers, record, refusal
 from planner.fit.models import FitModel
 from planner.fit.request import FitRequest, Wish
@@ -24,6 +25,7 @@ from planner.search.budget import CUDA_CONTEXT_BYTES
 from planner.search.choose import choose
 from planner.setup.setup import Kind
 from planner.speed import mixers
+from tests.gpu.speed.rows import chat
 from tests.planner.memory.test_memory import MODELS
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -75,14 +77,17 @@ def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
 
 @pytest.mark.parametrize("size", [8, 16, 24, 80])
 def test_the_plan_of_a_lock_and_of_fit_are_one(size: int) -> None:
-    machine, given = _cards(1, size), {"goal.name": "x", "data.train": "x", "model.source": "x"}
+    given: dict[str, object] = {"goal.name": "x", "data.train": "x", "model.source": "x"}
+    machine, lengths = _cards(1, size), assumed.lengths(2048)
     chosen = choose(
-        check(given, {}), MODELS["llama3.1-8b"], rows=1000, longest=2048, machine=machine
-    )
+        check(given | {"train.seed": 0, "train.epochs": 1}, {}), MODELS["llama3.1-8b"],
+        rows=len(lengths), longest=2048, machine=machine, lengths=lengths,
+    )  # fmt: skip
     plan = _only(machine, method=chosen.kind).plan
     assert (plan.profile.micro_batch, plan.profile.checkpointing, plan.profile.rank) == (
         chosen.micro_batch, chosen.checkpointing, chosen.rank
     )  # fmt: skip
+    assert plan.profile.pass_tokens == chosen.profile.pass_tokens > 0
     assert plan.allocated_bytes == chosen.estimate.peak.peak_bytes
     assert plan.budget_bytes == chosen.budget_bytes
 
@@ -147,7 +152,7 @@ def test_several_cards_share_no_more_than_they_must(count: int, size: int) -> No
 
 
 def test_eight_cards_train_whole_what_one_cannot() -> None:
-    alone, together = _cards(1, 24), _cards(8, 24)
+    alone, together = _cards(1, 40), _cards(8, 40)
     assert not _only(alone, method="full", offload="none").plan.fits
     plan = _only(together, method="full", offload="none").plan
     assert plan.fits and plan.zero_stage > 0
@@ -249,7 +254,8 @@ def test_a_card_that_is_named_is_the_smallest_that_fits() -> None:
     assert _only(machines.cards(card, 1), method="full").plan.fits
     smaller = [c for c in accelerators() if c.usable_bytes < card.usable_bytes]
     for other in (c for c in smaller if c.vendor == "NVIDIA" and not c.built_in):
-        assert not _only(machines.cards(other, 1), method="full", offload="none").plan.fits
+        alone = _request(machines.cards(other, 1), method="full", offload="none")
+        assert not alone.best("full").fits
 
 
 def test_nothing_fits_is_one_sentence_and_what_would() -> None:
@@ -259,8 +265,8 @@ def test_nothing_fits_is_one_sentence_and_what_would() -> None:
     problem = refusal(request, found)
     assert problem.exit_code == 4
     assert re.fullmatch(
-        r"No plan fits: the smallest \(QLoRA, micro-batch 1, checkpointing\) needs \d\.\d GiB, but "
-        r"only \d\.\d GiB of `NVIDIA Card` is available\.",
+        r"No plan fits: the smallest \(QLoRA, passes of 2,048 tokens, checkpointing\) needs \d\.\d "
+        r"GiB, but only \d\.\d GiB of `NVIDIA Card` is available\.",
         problem.message,
     )
     assert "`--gpu " in problem.hint
@@ -368,7 +374,8 @@ def test_a_plan_that_fits_has_a_rate_over_all_cards() -> None:
         for count in (1, 2)
     )
     assert one.rate and two.rate and one.step_seconds and two.step_seconds
-    assert one.rate.tokens_per_second == pytest.approx(16 * 2048 / one.step_seconds)
+    usual = 16 * mean(assumed.lengths(2048))
+    assert one.rate.tokens_per_second == pytest.approx(usual / one.step_seconds)
     assert two.rate.tokens_per_second == pytest.approx(16 * 2048 / two.step_seconds)
     assert 0.1 < two.rate.flops_share < one.rate.flops_share < 1
     small = answers(FitRequest(_model("llama3.1-8b"), machines.named("L4"), Wish()))[0]
@@ -382,17 +389,47 @@ def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
         contradictions.check(replace(falcon, wish=Wish(method="qlora")))
 
 
-SHORTER = "A plan may concatenate shorter ones"
-
-
 @pytest.mark.parametrize(
-    ("cards", "wished", "said"),
-    [(1, {}, ["lora"]), (1, {"method": "qlora"}, ["qlora"]), (1, {"micro_batch": 2}, []),
-     (2, {}, []), (0, {}, [])],
+    ("cards", "wished", "known"),
+    [(1, {}, True), (1, {"method": "qlora"}, True), (1, {"packing": True}, True),
+     (1, {"packing": False}, False), (1, {"micro_batch": 2}, False),
+     (1, {"objective": "dpo"}, False), (2, {}, False), (0, {}, False)],
 )  # fmt: skip
-def test_that_a_plan_knows_the_rows_is_said_once(
-    cards: int, wished: dict[str, object], said: list[str]
+def test_rows_are_assumed_where_they_can_be_concatenated(
+    cards: int, wished: dict[str, object], known: bool
 ) -> None:
     request = _request(_cards(cards, 80) if cards else CPU, "qwen2.5-0.5b", **wished)
-    found = [a for a in answers(request) if any(SHORTER in one for one in a.reasons)]
-    assert [answer.plan.profile.method for answer in found] == said
+    assert bool(request.lengths) == known
+    for answer in answers(request):
+        assert (answer.plan.profile.pass_tokens > 0) == known
+    rows = record(request, [])["rows"]
+    assert isinstance(rows, dict) and rows["longest"] == request.longest
+    assert (rows["mean"] < rows["longest"]) == known
+    assert not replace(request, padded=True).lengths
+
+
+@pytest.mark.parametrize("longest", [8, 64, 2048, 32768])
+def test_the_rows_that_are_assumed_are_spread_as_those_of_chats(longest: int) -> None:
+    found = assumed.lengths(longest)
+    assert len(found) == assumed.ROWS and max(found) == longest and min(found) >= 8
+    if longest >= 2048:
+        chats = chat(10_000)
+        assert median(found) / longest == pytest.approx(median(chats) / 2048, rel=0.02)
+        assert mean(found) / longest == pytest.approx(mean(chats) / 2048, rel=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_longest_row_alone_is_a_pass_that_fits(method: Kind) -> None:
+    found = _only(_cards(1, 24), method=method)
+    said = re.search(r"One by one.*, rows of up to ([\d,]+) tokens", " ".join(found.reasons))
+    assert found.plan.fits == (method != "full")
+    ran, request = found.plan.profile, _request(_cards(1, 24), method=method)
+    if method == "full":
+        return
+    assert said
+    alone = int(said[1].replace(",", ""))
+    ran = replace(ran, checkpointing=True, graph_sizes=0)
+    one = replace(ran, length=alone, pass_tokens=alone, accumulates=True)
+    assert request.candidates.fits(one)
+    longer = replace(one, length=alone + 256, pass_tokens=alone + 256)
+    assert not request.candidates.fits(longer)

@@ -1,6 +1,7 @@
 """The machines of `fit`: cards by name, by size and by instance of a cloud."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +97,23 @@ def test_a_card_that_is_none_is_a_sentence(name: str) -> None:
     assert caught.value.hint
     if ":" not in name:
         assert "RTX 4090" in caught.value.message + caught.value.hint
+
+
+def test_several_machines_are_counted_together() -> None:
+    one, four = (machines.chosen("H100 SXM:8", None, nodes, 400) for nodes in (1, 4))
+    assert len(four.gpus) == 32 and four.ram_bytes == 4 * one.ram_bytes > 0
+    assert one.links.network_bytes_per_second == 0
+    assert four.links.network_bytes_per_second == 5e10
+
+
+@pytest.mark.parametrize(
+    ("gpu", "nodes", "said"),
+    [(None, 2, "`--nodes` is for machines with GPUs"), ("H100 SXM:8", 200, "1,600 cards")],
+)
+def test_machines_that_cannot_train_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, gpu: str | None, nodes: int, said: str
+) -> None:
+    monkeypatch.setattr(machines, "probe", lambda _: replace(machines.named("T4"), gpus=()))
+    with pytest.raises(UsageProblem, match=re.escape(said)) as refused:
+        machines.chosen(gpu, None, nodes)
+    assert refused.value.hint

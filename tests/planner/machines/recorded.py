@@ -22,8 +22,9 @@ class Nvml:
     """NVML's functions over tables of cards; a handle is a card's or a slice's table."""
 
     cards: list[dict[str, Any]]
-    """Each with `name`, `uuid`, `capability`, `total`, `free`; perhaps `slices`, `processes`, and
-    `errors`, the code that a function raises for it."""
+    """Each with `name`, `uuid`, `capability`, `total`, `free`; perhaps `slices`, `processes`,
+    `linked` (uuids), `nvlinks`, `pcie` (generation and lanes), and `errors`, the code that a
+    function raises for it."""
     errors: Mapping[str, int]
     """The code that a function without a card raises."""
 
@@ -83,6 +84,22 @@ class Nvml:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
         part: dict[str, Any] = handle["slices"][index]
         return part
+
+    def nvmlDeviceGetP2PStatus(self, one: dict[str, Any], other: dict[str, Any], at: int) -> int:
+        assert at == pynvml.NVML_P2P_CAPS_INDEX_NVLINK
+        linked = other["uuid"] in self._told("nvmlDeviceGetP2PStatus", one, "linked")
+        return int(pynvml.NVML_P2P_STATUS_OK if linked else pynvml.NVML_P2P_STATUS_NOT_SUPPORTED)
+
+    def nvmlDeviceGetNvLinkState(self, handle: dict[str, Any], link: int) -> int:
+        if link >= handle["nvlinks"]:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
+        return int(pynvml.NVML_FEATURE_ENABLED)
+
+    def nvmlDeviceGetMaxPcieLinkGeneration(self, handle: dict[str, Any]) -> int:
+        return int(handle["pcie"][0])
+
+    def nvmlDeviceGetMaxPcieLinkWidth(self, handle: dict[str, Any]) -> int:
+        return int(handle["pcie"][1])
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle: dict[str, Any]) -> list[Any]:
         self._fail("nvmlDeviceGetComputeRunningProcesses", handle.get("errors", {}))

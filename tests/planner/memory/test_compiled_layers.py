@@ -156,6 +156,8 @@ def test_only_plans_whose_layers_were_seen_compile() -> None:
         assert not compiled_layers.compiles(shape, replace(setup, **change)), change
     for name in ("Apertus-8B-2509", "Qwen3-30B-A3B", "pythia-160m"):
         assert not compiled_layers.compiles(model_of(name).architecture, setup), name
+    unquantized = replace(setup, method="lora")
+    assert compiled_layers.compiles(model_of("Apertus-8B-2509").architecture, unquantized)
 
 
 @pytest.mark.slow

@@ -43,7 +43,8 @@ PARALLEL = {
     "mamba_d_ssm": 512, "mamba_n_heads": 16, "mamba_d_state": 64, "mamba_chunk_size": 64,
 }  # fmt: skip
 # family, changes of its shape, layers of one period
-FAMILIES: list[tuple[str, dict[str, Any], int]] = [
+Families = list[tuple[str, dict[str, Any], int]]
+FAMILIES: Families = [
     ("llama", {}, 1),
     ("qwen3", {}, 1),
     ("gemma", {}, 1),
@@ -70,6 +71,8 @@ FAMILIES: list[tuple[str, dict[str, Any], int]] = [
     ("qwen3_5_moe_text", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
     ("qwen3_next", DELTA | MIXTURE | {"shared_expert_intermediate_size": 128}, 4),
 ]
+USUAL = ("llama", "gemma2", "phi3", "qwen3_moe", "gpt_oss", "lfm2", "falcon_h1", "qwen3_5_text")
+"""One of each kind of layer; all others take longer."""
 
 
 def _shape(family: str, changes: dict[str, Any], period: int) -> Architecture:
@@ -109,13 +112,18 @@ def _held_at_most(family: str, changes: dict[str, Any], full: bool) -> int:
     return sum(size for what, size in backward.items() if what not in stands)
 
 
-@pytest.fixture(scope="module")
-def seen() -> list[tuple[float, float]]:
-    """Bytes that each family's layer keeps, and that four hold at most, under LoRA and full."""
+Seen = tuple[Families, list[tuple[float, float]]]
+
+
+@pytest.fixture(scope="module", params=["usual", pytest.param("all", marks=pytest.mark.slow)])
+def seen(request: pytest.FixtureRequest) -> Seen:
+    """Families, and for each, under LoRA and full, the bytes that its layer keeps, and those that
+    four layers hold at most."""
     pytest.importorskip("peft")
+    found = [one for one in FAMILIES if request.param == "all" or one[0] in USUAL]
     asked = [
         (family, SHAPE | changes, period, list(preset(shape, "all-linear")))
-        for family, changes, period in FAMILIES
+        for family, changes, period in found
         for shape in [_shape(family, changes, period)]
     ]
     done = subprocess.run(
@@ -125,29 +133,31 @@ def seen() -> list[tuple[float, float]]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     lines = (line.split() for line in done.stdout.splitlines())
-    return [(float(w[1]), float(w[2])) for w in lines if w[:1] == ["KEPT"]]
+    return found, [(float(w[1]), float(w[2])) for w in lines if w[:1] == ["KEPT"]]
 
 
-def _cases() -> Iterator[tuple[int, str, bool]]:
-    for number in range(2 * len(FAMILIES)):
-        family, changes, _ = FAMILIES[number // 2]
+def _cases(families: Families) -> Iterator[tuple[int, str, bool]]:
+    for number in range(2 * len(families)):
+        family, changes, _ = families[number // 2]
         yield number, f"{family} {sorted(changes)} {('lora', 'full')[number % 2]}", number % 2 > 0
 
 
-def test_a_layer_keeps_what_autograd_saves(seen: list[tuple[float, float]]) -> None:
+def test_a_layer_keeps_what_autograd_saves(seen: Seen) -> None:
+    families, measured = seen
     errors = {}
-    for number, name, full in _cases():
-        shape = _shape(*FAMILIES[number // 2])
-        errors[name] = _counted(shape, full) / seen[number][0] - 1
+    for number, name, full in _cases(families):
+        shape = _shape(*families[number // 2])
+        errors[name] = _counted(shape, full) / measured[number][0] - 1
     print({name: f"{error:+.2%}" for name, error in errors.items()})
     assert {name: error for name, error in errors.items() if abs(error) > 0.01} == {}
 
 
-def test_checkpointed_layers_hold_what_lives(seen: list[tuple[float, float]]) -> None:
+def test_checkpointed_layers_hold_what_lives(seen: Seen) -> None:
+    families, measured = seen
     errors = {}
-    for number, name, full in _cases():
-        family, changes, _ = FAMILIES[number // 2]
-        if most := seen[number][1]:
+    for number, name, full in _cases(families):
+        family, changes, _ = families[number // 2]
+        if most := measured[number][1]:
             errors[name] = _held_at_most(family, changes, full) / most - 1
     print({name: f"{error:+.1%}" for name, error in errors.items()})
     wrong = {name for name, error in errors.items() if not -0.03 < error < 0.12}

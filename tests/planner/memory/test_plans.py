@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from planner.memory import Estimate, Profile, estimate, trained_parameters
+from planner.memory.facts import MIB
+from planner.memory.shares import pinned
 from planner.models import layers
 from planner.models.facts import ModelFacts, architecture
 from tests.planner.memory.test_memory import MODELS, PLAN
@@ -133,12 +135,11 @@ def test_ddp_adds_buckets_for_the_gradients() -> None:
 
 
 def test_each_stage_of_zero_shares_out_more() -> None:
-    ranks = 8
+    ranks, parameters = 8, MODELS["llama3.1-8b"].parameters
     one, two, three = (
         replace(FULL, parallel=stage, ranks=ranks, micro_batch=1, checkpointing=True)
         for stage in ("zero1", "zero2", "zero3")
     )
-    parameters = MODELS["llama3.1-8b"].parameters
     assert _component(one, "optimizer states") == 12 * parameters // ranks
     assert _component(one, "gradients") == ranks * _component(two, "gradients")
     assert _component(two, "weights") // ranks == _component(three, "weights")
@@ -146,11 +147,33 @@ def test_each_stage_of_zero_shares_out_more() -> None:
     assert _peak(three) < _peak(two) < _peak(one)
 
 
-def test_zero_has_whole_buckets_even_for_a_small_adapter() -> None:
+@pytest.mark.parametrize("ranks", [2, 4, 8, 64])
+def test_a_step_of_zero_makes_its_part_of_the_gradients_twice_more(ranks: int) -> None:
+    parameters = MODELS["llama3.1-8b"].parameters
+    plan = replace(FULL, parallel="zero2", ranks=ranks)
+    step = _of(plan).phases[3]
+    held = sum(step.components.values()) - step.components["weights"] - 2 * 32 * MIB
+    states, part = 12 * parameters // ranks, 2 * parameters // ranks
+    norm = 8 * min(128256 * 4096, parameters // ranks)
+    assert held == pytest.approx(states + part + max(3 * part, norm), abs=8)
+
+
+def test_stage_3_updates_a_group_at_a_time() -> None:
+    plan = replace(FULL, parallel="zero3", ranks=2)
+    step = _of(plan).phases[3].components["scratch"]
+    assert step == 6 * (1_000_000_000 + 4096 * 14336 // 2)
+    few = _of(replace(plan, ranks=64)).phases[3].components["scratch"]
+    assert few == 6 * (MODELS["llama3.1-8b"].parameters // 64)
+
+
+def test_buckets_exist_in_backward_passes_and_with_stage_3_always() -> None:
     zero = replace(PLAN, parallel="zero2", ranks=2)
-    assert _component(zero, "communication buckets") == 1_000_000_000
-    assert _component(replace(zero, overlaps=True), "communication buckets") == 2_000_000_000
-    assert _component(replace(zero, bucket=4096**2), "communication buckets") == 2 * 4096**2
+    assert _component(zero, "communication buckets") == 0
+    assert _component(zero, "communication buckets", 2) == 1_000_000_000
+    assert _component(replace(zero, overlaps=True), "communication buckets", 2) == 2_000_000_000
+    small = replace(zero, bucket=4096**2)
+    assert _component(small, "communication buckets", 2) == 2 * 4096**2
+    assert _component(replace(zero, parallel="zero3"), "communication buckets", 0) == 1_000_000_000
 
 
 def test_what_is_offloaded_is_in_main_memory() -> None:
@@ -161,14 +184,35 @@ def test_what_is_offloaded_is_in_main_memory() -> None:
     assert _component(everything, "weights") == 0
 
 
+def test_pinned_memory_is_rounded_up() -> None:
+    assert [pinned(size) for size in (0, 1, 3, 4, 5)] == [0, 1, 4, 4, 8]
+    one, more = (_of(replace(FULL, parallel="zero2", ranks=n, offload="optimizer")) for n in (2, 3))
+    parameters = MODELS["llama3.1-8b"].parameters
+    assert one.host_bytes > 20 * parameters // 2
+    assert one.host_bytes != pytest.approx(more.host_bytes * 3 / 2, rel=0.05)
+
+
 def test_fsdp2_trains_in_float32_and_gathers_two_layers() -> None:
     plan, parameters = replace(FULL, parallel="fsdp2", ranks=4), MODELS["llama3.1-8b"].parameters
+    layer, table = 2 * 4096 * (4096 + 1024) + 3 * 4096 * 14336, 128256 * 4096
     assert _component(plan, "weights") == parameters
     assert _component(plan, "optimizer states") == 2 * parameters
-    layer = 2 * 4096 * (4096 + 1024) + 3 * 4096 * 14336
-    tables = 2 * 128256 * 4096
-    assert _component(plan, "gathered weights") == 2 * (2 * layer + tables)
-    assert _component(replace(PLAN, parallel="fsdp2", ranks=4), "gathered gradients") == 0
+    ends = 2 * 2 * table  # embedding and head stay gathered
+    assert _component(plan, "gathered weights") == ends
+    adapted = replace(PLAN, parallel="fsdp2", ranks=4)
+    begun = replace(adapted, micro_batch=1, length=8, checkpointing=True)
+    assert _component(begun, "gathered weights") == 2 * ends  # gathered, and copied
+    assert _component(adapted, "gathered gradients", 2) == 0
+    assert _component(adapted, "gathered weights", 2) == ends + 2 * 2 * layer
+
+
+def test_what_no_card_holds_is_gathered_in_a_mixture() -> None:
+    for engine in ("zero3", "fsdp2"):
+        plan = replace(FULL, parallel=engine, ranks=8, checkpointing=True, micro_batch=1)
+        gathered = max(
+            phase.components.get("gathered weights", 0) for phase in estimate(MIXTURE, plan).phases
+        )
+        assert gathered >= 2 * 2 * 128 * 3 * 2048 * 768
 
 
 def test_scores_that_are_written_out_grow_with_the_square() -> None:

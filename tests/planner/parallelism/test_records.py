@@ -28,6 +28,9 @@ def test_an_engine_agrees_with_itself_on_every_floor(name: str) -> None:
         assert import_module(f"runner.engines.{name}").ENGINE.name == name
 
 
+ZERO = ("zero1", "zero2", "zero3")
+
+
 @pytest.mark.parametrize(
     ("ranks", "offload", "names"),
     [
@@ -35,10 +38,14 @@ def test_an_engine_agrees_with_itself_on_every_floor(name: str) -> None:
         (1, "none", ["single"]),
         (1, "optimizer", ["zero2", "zero3"]),
         (1, "all", ["zero3"]),
-        (2, "none", ["ddp", "zero1", "zero2", "zero3"]),
+        (2, "none", ["ddp", "zero1", "zero2", "zero3", "fsdp2"]),
         (2, "optimizer", ["zero1", "zero2", "zero3"]),
         (2, "all", ["zero3"]),
-        (8, None, ["ddp", *["zero1", "zero2", "zero3"] * 2, "zero3"]),
+        (
+            8,
+            None,
+            ["ddp", *["zero1", "zero2", "zero3"], "fsdp2", *["zero1", "zero2", "zero3"], "zero3"],
+        ),
     ],
 )
 def test_cards_share_as_little_as_they_can(

@@ -12,9 +12,9 @@ from lockfiles.lock import TrainingLock
 from lockfiles.training import OFFLOADING
 from planner.fit.answers import answers as fit_answers
 from planner.fit.models import find
-from planner.fit.reasons import SHOWN
+from planner.fit.reasons import shown
 from planner.fit.request import FitRequest, Wish
-from planner.machines.facts import Gpu, MachineFacts
+from planner.machines.facts import CardLinks, Gpu, MachineFacts
 from planner.parallelism.engines import RUNS, cannot_run
 from planner.parallelism.layouts import Layout, layouts
 from planner.plan.gather import PlanFacts, gather
@@ -72,12 +72,12 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
         parallel=None if engine == "single" else engine,
     )  # fmt: skip
     machine = replace(CARDS, gpus=(CARD,) * count)
-    (found,) = fit_answers(FitRequest(find(facts.model.source), machine, wish))
+    (found,) = fit_answers(FitRequest(find(facts.model.source), machine, wish, padded=True))
     assert found.plan.profile == profile_of(made, facts.stream.longest, found.plan.profile.padded)
     assert found.plan.accumulation == made.train.accumulation
     assert found.plan.allocated_bytes == made.prediction.peak_bytes
     assert dict(found.plan.estimate.peak.components) == made.prediction.components
-    said = [made.why[key] for key in SHOWN if made.why.get(key, YOURS) != YOURS]
+    said = [made.why[key] for key in shown(found.plan.profile) if made.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
     line = f"To plan this, set `processes = {count}` under `[machine]` in `run.toml`."
     assert (line in found.reasons) == (count > 1)
@@ -95,7 +95,7 @@ def test_what_this_version_cannot_run_is_refused(
     count, (engine, offload) = case
     made = plan(answers(**_asked(case)), facts)
     sentence = cannot_run("cuda", engine, count, offload)
-    if engine == "single" and offload == "none":
+    if (engine, offload) != ("fsdp2", "optimizer"):
         assert sentence == ""
         check_engine(made)
         return
@@ -103,6 +103,55 @@ def test_what_this_version_cannot_run_is_refused(
         check_engine(made)
     assert refused.value.message == sentence
     assert "processes = 1" in refused.value.hint
+
+
+@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
+def test_several_processes_share_the_passes_of_a_step(facts: PlanFacts, engine: str) -> None:
+    rows = facts.stream.rows
+    lengths = tuple(20 + 7 * row % 50 for row in range(rows))
+    varied = replace(facts, stream=replace(facts.stream, lengths=lengths))
+    asked = answers(**_asked((2, (engine, "none"))))
+    made = plan(asked, varied)
+    train, effective = made.train, made.train.micro_batch * made.train.accumulation * 2
+    assert made.stream.packing and train.pass_tokens and len(made.stream.passes_sha256) > 0
+    assert effective == 16
+    assert max(lengths) <= train.pass_tokens < sum(sorted(lengths)[-16:])
+    assert lock.parse(lock.write(made)).training() == made
+    assert plan(asked, replace(varied, machine=counted_on(made))) == made
+    assert not train.graph_sizes or engine == "ddp"
+
+
+def test_zero_has_no_larger_bucket_than_gradients(facts: PlanFacts) -> None:
+    made = plan(answers(**_asked((2, ("zero2", "none")))), facts)
+    trained = facts.model.architecture
+    assert 0 < made.parallel.bucket < trained.hidden * trained.vocabulary
+    assert profile_of(made, facts.stream.longest, False).bucket == made.parallel.bucket
+
+
+def test_a_lock_has_the_links_that_were_found(facts: PlanFacts) -> None:
+    asked = answers(**_asked((2, ("ddp", "none"))))
+    links = CardLinks("pcie", 3e9, 1e9)
+    made = plan(asked, replace(facts, machine=replace(CARDS, links=links)))
+    rates = made.machine.card_bytes_per_second, made.machine.network_bytes_per_second
+    assert rates == (3_000_000_000, 1_000_000_000)
+    assert lock.parse(lock.write(made)).training() == made
+    assert plan(asked, replace(facts, machine=counted_on(made))) == made
+    usual = plan(asked, facts)
+    assert "card_bytes_per_second" not in usual.machine.model_dump()
+    assert usual.prediction.step_seconds <= made.prediction.step_seconds
+
+
+@pytest.mark.parametrize(
+    ("engine", "runs"), [("ddp", True), ("zero2", True), ("zero3", False), ("fsdp2", False)]
+)
+def test_weights_in_4_bits_are_not_shared(facts: PlanFacts, engine: str, runs: bool) -> None:
+    asked = {**_asked((2, (engine, "none"))), "method__kind": "qlora"}
+    made = plan(answers(**asked), facts)
+    if runs:
+        check_engine(made)
+        return
+    with pytest.raises(DoesNotFit, match="cannot share a base in NF4"):
+        check_engine(made)
 
 
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:
@@ -126,17 +175,40 @@ def _rows_of_a_step(made: TrainingLock) -> int:
     return made.train.micro_batch * made.train.accumulation * made.parallel.processes
 
 
+@pytest.mark.parametrize("machine", [CARDS, replace(CARDS, kind="cpu", gpus=())])
+def test_several_machines_share_what_each_has(facts: PlanFacts, machine: MachineFacts) -> None:
+    on = "cuda" if machine.gpus else "cpu"
+    asked = answers(**ON_CARDS | {
+        "machine__device": on, "machine__processes": 8, "machine__nodes": 2,
+        "data__validation_fraction": 0, "method__kind": "lora",
+    })  # fmt: skip
+    own = replace(facts, machine=machine)
+    made = plan(asked, own)
+    assert (made.parallel.processes, made.parallel.nodes, made.parallel.on_each) == (8, 2, 4)
+    assert lock.parse(lock.write(made)).training() == made and "nodes = 2" in lock.write(made)
+    assert plan(asked, replace(own, machine=counted_on(made))) == made
+    alone = plan(answers(**ON_CARDS | {"machine__device": on, "machine__processes": 4,
+                                       "data__validation_fraction": 0, "method__kind": "lora"}),
+                 own)  # fmt: skip
+    assert made.machine.memory_bytes == alone.machine.memory_bytes * (1 if machine.gpus else 2)
+    assert "nodes" not in alone.parallel.model_dump()
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
         ({"machine__processes": 8}, DoesNotFit, "this machine has 4 cards"),
+        ({"machine__processes": 16, "machine__nodes": 2}, DoesNotFit,
+         "2 such machines have 8 cards"),
+        ({"machine__processes": 4, "machine__nodes": 3}, UsageProblem,
+         "is 4, which is not divisible by `machine.nodes` = 3"),
         ({"machine__processes": 3}, UsageProblem, "not divisible by `machine.processes` = 3"),
         ({"machine__processes": 2, "machine__parallel": "ddp", "machine__offload": "optimizer"},
          UsageProblem, "which `machine.parallel` = `ddp` cannot do"),
         ({"machine__processes": 2, "machine__parallel": "zero2", "machine__offload": "all"},
          UsageProblem, "which `machine.parallel` = `zero2` cannot do"),
         ({"machine__processes": 2, "method__packing": "on"}, UsageProblem,
-         "in a single process only"),
+         "in passes whose size the plan chooses"),
         ({"machine__processes": 2, "train__exact": True}, DoesNotFit, "is not verified"),
         ({"machine__processes": 2, "method__micro_batch": 16}, UsageProblem,
          "does not divide `train.effective_batch` (8 rows per process)"),

@@ -105,6 +105,15 @@ def test_of_several_cards_a_lock_uses_the_first(monkeypatch: pytest.MonkeyPatch)
     assert environment(with_card(LOCK), online=False)["CUDA_VISIBLE_DEVICES"] == "3"
 
 
+def test_several_processes_see_a_card_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    spread = LOCK.parallel.model_copy(update={"engine": "ddp", "processes": 2})
+    lock = with_card(LOCK).model_copy(update={"parallel": spread})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,6")
+    assert environment(lock, online=False)["CUDA_VISIBLE_DEVICES"] == "3,5"
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert environment(lock, online=False)["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
 def test_only_on_a_cpu_the_memory_of_tensors_is_kept_reusable() -> None:
     found = environment(LOCK, online=False)["GLIBC_TUNABLES"]
     assert f"glibc.malloc.mmap_threshold={HEAP_TENSOR_BYTES}" in found.split(":")

@@ -16,6 +16,7 @@ from planner.data.reading.formats import load_table
 from planner.data.tokens.encode import encode, load_tokenizer
 from planner.data.tokens.example import COMPLETION
 from planner.data.tokens.template import load_template
+from runner.evaluation import score
 from runner.evaluation.score import Question, evaluate
 from runner.training.loading import SAFE
 
@@ -33,7 +34,7 @@ def questions() -> list[Question]:
 def test_batches_give_what_single_rows_give(questions: list[Question]) -> None:
     model = AutoModelForCausalLM.from_pretrained(DEMO / "base", dtype=torch.float32)
     pad_id, end_ids = model.config.pad_token_id, [model.config.eos_token_id]
-    score = evaluate(model, questions, pad_id=pad_id, end_ids=end_ids, batch=4)
+    found = evaluate(model, questions, pad_id=pad_id, end_ids=end_ids, batch=4)
     loss, tokens, right = 0.0, 0, 0
     for row in questions:
         ids, labels = torch.tensor([row.input_ids]), torch.tensor([row.labels])
@@ -44,9 +45,9 @@ def test_batches_give_what_single_rows_give(questions: list[Question]) -> None:
             out = model.generate(ids[:, :begin], max_new_tokens=40, do_sample=False)[0, begin:]
         tokens += scored
         right += out.tolist() == list(row.input_ids[begin : begin + len(out)])
-    assert score.loss == pytest.approx(loss / tokens, rel=1e-4)
-    assert score.accuracy == right / len(questions)
-    assert score.rows == len(questions) == 15
+    assert found.loss == pytest.approx(loss / tokens, rel=1e-4)
+    assert found.accuracy == right / len(questions)
+    assert found.rows == len(questions) == 15
 
 
 def right(folder: Path, questions: list[Question]) -> float:
@@ -87,3 +88,21 @@ def test_no_rows_is_an_error() -> None:
     model = AutoModelForCausalLM.from_pretrained(DEMO / "base")
     with pytest.raises(ValueError, match="no held-out rows"):
         evaluate(model, [], pad_id=0, end_ids=[2])
+
+
+def test_how_rows_are_batched_changes_no_score(
+    questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither few tokens of a batch, nor few logits at a time."""
+    model = AutoModelForCausalLM.from_pretrained(DEMO / "base", dtype=torch.float32)
+    pad_id, end_ids = model.config.pad_token_id, [model.config.eos_token_id]
+    done: list[int] = []
+    usual = evaluate(model, questions, pad_id=pad_id, end_ids=end_ids, on_progress=done.append)
+    assert done == [15]
+    longest = max(len(row.input_ids) for row in questions)
+    monkeypatch.setattr(score, "MOST_TOKENS", 2 * longest)
+    monkeypatch.setattr(score, "LOGITS_BYTES", 4 * model.config.vocab_size * (longest - 3))
+    small = evaluate(model, questions, pad_id=pad_id, end_ids=end_ids, on_progress=done.append)
+    assert len(done) > 5 and done[-1] == 15
+    assert small.loss == pytest.approx(usual.loss, rel=1e-5)
+    assert (small.accuracy, small.rows) == (usual.accuracy, usual.rows)

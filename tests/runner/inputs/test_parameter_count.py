@@ -3,6 +3,7 @@
 import json
 import tomllib
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -234,7 +235,17 @@ def built_row(config: str) -> tuple[int, int]:
     return built(fields.pop("model_type"), fields)
 
 
-@pytest.mark.parametrize("row", CATALOGUE["model"], ids=lambda row: row["names"][0])
+def rows() -> Iterator[object]:
+    """Yield each row of the catalogue; all but the smallest one of each family are slow."""
+    smallest: dict[str, Any] = {}
+    for row in sorted(CATALOGUE["model"], key=lambda row: row["parameters"]):
+        smallest.setdefault(row["config"]["model_type"], row)
+    for row in CATALOGUE["model"]:
+        slow = row is not smallest[row["config"]["model_type"]]
+        yield pytest.param(row, id=row["names"][0], marks=[pytest.mark.slow] * slow)
+
+
+@pytest.mark.parametrize("row", rows())
 def test_every_shape_of_the_catalogue_has_the_stated_parameters(row: dict[str, Any]) -> None:
     decoder = row["parameters"] - row.get("vision", 0)
     assert built_row(json.dumps(lookup.config_of(row))) == (decoder, decoder)

@@ -255,7 +255,7 @@ class TestRun:
             for child in children.read_text("ascii").split():
                 os.kill(int(child), signal.SIGKILL)
 
-        monkeypatch.setattr("runner.rehearse.HEARD_SECONDS", 0.2)
+        monkeypatch.setattr("runner.rehearse.child.HEARD_SECONDS", 0.2)
         case = Case("any", {"model_type": "llama"}, profile_of(lock, 8, True))
         with pytest.raises(DoesNotFit, match="ended by SIGKILL"):
             rehearse(lock, case, end)

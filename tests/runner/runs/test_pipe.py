@@ -48,11 +48,17 @@ def test_a_pipe_is_this_users_alone_and_removed(
 
 def test_a_worker_that_does_not_speak_sends_what_ended_it_alone(run: OwnFolder) -> None:
     with pipe.listening(run) as inlet:
-        other = Line(os.open(inlet.path, os.O_WRONLY), speaks=False)
+        other = Line(os.open(inlet.path, os.O_WRONLY), rank=1)
         other.send("step", step=1)
         other.beat()
         other.send("failed", exit_code=1)
-        assert os.read(inlet.descriptor, 99) == b'{"exit_code": 1, "kind": "failed"}\n'
+        other.beat(last=True)
+        other.beat()
+        assert os.read(inlet.descriptor, 199).splitlines() == [
+            b'{"kind": "heartbeat", "rank": 1}',
+            b'{"exit_code": 1, "kind": "failed"}',
+            b'{"kind": "heartbeat", "rank": 1, "last": true}',
+        ]
 
 
 def test_a_line_breaks_where_nobody_listens_any_more(

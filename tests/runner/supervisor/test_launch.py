@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import RunFailed, UsageProblem
 from runner.runs.events import Writer, read
 from runner.runs.folder import Held
 from runner.supervisor.launch import LIMITS, Limits, Program, Supervision, launch
@@ -122,6 +122,17 @@ def test_a_stopped_stage_is_noticed_and_heard_again(
     assert float(str(events[1][1]["stalled_seconds"])) >= 0.5
     assert events[2][1]["stalled_seconds"] == 0
     assert "responding again" in str(events[2][1]["text"])
+
+
+def test_a_stopped_process_of_several_is_named(run: Callable[..., Result]) -> None:
+    code, events = run(*words("stage", "one_of_two_is_stopped"), limits=Limits(stall_seconds=0.5))
+    assert code == 0
+    assert [kind for kind, _ in since_started(events)] == ["started", "warning", "step"]
+    warned = since_started(events)[1][1]
+    assert "no heartbeat from process 1 of `train` for " in str(warned["text"])
+    limits = Limits(stall_seconds=0.3, lost_seconds=0.5)
+    with pytest.raises(RunFailed, match=r"Process 1 of `train` has sent no heartbeat for \d s"):
+        run(*words("stage", "one_of_two_is_stopped"), limits=limits)
 
 
 def test_a_stopped_stage_is_woken_to_stop(run: Callable[..., Result], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,26 @@ def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: 
         check_all(card, tmp_path, (), ["train"])
     assert no.value.exit_code == 4
     assert 'device = "cpu"' in no.value.hint
+
+
+def test_each_process_needs_a_card_with_room(lock: Lock) -> None:
+    two, cards = (
+        spread(lock, 2).training(),
+        [Gpu("NVIDIA L4", 9, free, "8.9") for free in (7, 3, 1)],
+    )
+    assert preflight.fullest(two, replace(MACHINE, gpus=tuple(cards))).free_bytes == 3
+    with pytest.raises(DoesNotFit, match="trains on 2 cards, but this machine has only 1"):
+        preflight.fullest(two, replace(MACHINE, gpus=tuple(cards[:1])))
+
+
+def test_an_engine_needs_its_package(lock: Lock, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = lock.training()
+    zero = changed(given, "parallel", engine="zero2", processes=2).training()
+    monkeypatch.setattr(packages, "_installed", lambda name: "" if name == "deepspeed" else "1.0")
+    packages.check_training_packages(given)
+    with pytest.raises(UsageProblem, match="needs `deepspeed`, which is not installed") as no:
+        packages.check_training_packages(zero)
+    assert "tunelock[train,deepspeed]" in no.value.hint
 
 
 def test_exact_results_are_promised_for_the_card_of_the_lock(lock: Lock) -> None:

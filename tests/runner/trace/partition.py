@@ -3,8 +3,7 @@
 MODEL is a catalogue name without its owner. The classes of transformers, PEFT and bitsandbytes are
 traced with their real widths, in bfloat16 and on a CPU, up to where inductor has divided the graph
 into forward and backward. Nothing is computed. CUDA's autocast computes more operations in float32
-than a CPU's, `pow` among them: families that use those between their linear layers look smaller
-here.
+than a CPU's: those of activation functions are `IN_FLOAT32`.
 """
 
 import argparse
@@ -33,6 +32,11 @@ from runner.training import varlen
 TOKENS = 4099
 """A prime, so that it is no width."""
 ROWS = (1366, 819, 1914)
+IN_FLOAT32: tuple[tuple[Any, str], ...] = (
+    (torch, "square"), (torch, "expm1"), (torch.nn.functional, "softplus"),
+)  # fmt: skip
+"""What activation functions use that CUDA's autocast computes in float32 and CPU's does not, by
+module and name (https://docs.pytorch.org/docs/stable/amp.html)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ def partitions(config: Mapping[str, Any], profile: Profile) -> list[list[Saved]]
     model = built(config, profile, (0, 1)).train()
     found: list[list[Saved]] = []
     uncached = torch._functorch.config.patch(enable_autograd_cache=False)
-    with uncached, changed([(varlen, "_row_by_row", _kernel)]), _spied(found):
+    as_on_card = [(module, name, _in_float32(module, name)) for module, name in IN_FLOAT32]
+    as_on_card.append((varlen, "_row_by_row", _kernel))
+    with uncached, changed(as_on_card), _spied(found):
         on_cpu(model)
         _pass(model)
     return found if len(found) > 1 else found * 2
@@ -111,6 +117,17 @@ def _kernel(
 ) -> torch.Tensor:
     """Attention as it is called on a card."""
     return varlen._flash(query, key, value, bounds, max(ROWS), scaling, window)
+
+
+def _in_float32(module: Any, name: str) -> Any:
+    """Return a function that computes in float32."""
+    computed = getattr(module, name)
+
+    def widened(value: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = computed(value.float())
+        return made
+
+    return widened
 
 
 def _backend(graph: GraphModule, inputs: Sequence[Any]) -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -120,7 +121,7 @@ def test_what_takes_a_while_before_the_first_step_is_named(
 
 
 def test_positions_are_those_before_a_scored_token() -> None:
-    found, labels = positions([IGNORED, 7, IGNORED, 9])
+    found, labels = positions(np.array([IGNORED, 7, IGNORED, 9]))
     assert (found.tolist(), labels.tolist()) == ([0, 2], [7, 9])
 
 
@@ -141,9 +142,9 @@ def test_all_layers_train_from_the_first_step(
     modes: list[bool] = []
     own = in_passes.InPasses._passed
 
-    def passed(self: Any, model: Any, *given: Any) -> Any:
+    def passed(self: Any, model: Any, *given: Any, **named: Any) -> Any:
         modes.extend(module.training for module in model.modules())
-        return own(self, model, *given)
+        return own(self, model, *given, **named)
 
     monkeypatch.setattr(in_passes.InPasses, "_passed", passed)
     _trained(_job(base, tmp_path, pass_tokens=60, checkpointing=checkpointing))

@@ -23,6 +23,8 @@ from planner.models.families import FAMILIES
 from runner.training import varlen
 from runner.training.greatest import greatest_passes
 from runner.training.job import Job
+from runner.training.loading import load
+from runner.training.make import make_trainer
 from runner.training.padding_free import PaddingFree
 from runner.training.train import train
 from tests.runner.training.test_packing import SETTINGS, WINDOW, Heard, _model, _rows
@@ -88,6 +90,29 @@ def test_an_evaluation_is_the_mean_over_scored_tokens(base: Path, tmp_path: Path
         update={"micro_batch": 20}))  # fmt: skip
     whole = _trained(alone).evaluated
     assert whole[0]["loss"] == pytest.approx(many[0]["loss"], rel=0.02)
+
+
+def test_an_evaluation_fills_its_passes(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are not taken by the micro-batch of training."""
+    batches: list[list[int]] = []
+    laid_out = PaddingFree.__call__
+
+    def laid(self: PaddingFree, rows: Any) -> dict[str, Any]:
+        found = laid_out(self, rows)
+        batches.append([last - first for first, last in pairwise((0, *found["cuts"]))])
+        return found
+
+    job = _job(base, tmp_path, attention="varlen", pass_tokens=40, micro_batch=2, accumulation=1)
+    trainer = make_trainer(job, load(job.base, job.method, job.train), [])
+    monkeypatch.setattr(PaddingFree, "__call__", laid)
+    trainer.evaluate()
+    tokens = sum(row.length for row in job.validation)
+    (passes,) = batches
+    assert sum(passes) == tokens
+    assert max(passes) <= 40 < tokens
+    assert len(passes) <= -(-tokens // 40) + 1
 
 
 def test_a_row_of_an_evaluation_may_be_longer_than_a_pass(base: Path, tmp_path: Path) -> None:

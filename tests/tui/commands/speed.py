@@ -1,4 +1,4 @@
-"""How fast it starts, in pairs: medians and their ratios.
+"""How fast it starts, in pairs: medians, also of the pairs' ratios.
 
 `python -m tests.tui.commands.speed` prints them.
 
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,26 +33,30 @@ class Paired:
     """Two programs, measured in turn."""
 
     ours_seconds: float
-    """Median, or the best."""
+    """Median."""
     theirs_seconds: float
     """The same."""
-
-    @property
-    def ratio(self) -> float:
-        """Of the two."""
-        return self.ours_seconds / self.theirs_seconds
+    ratio: float
+    """Median of the pairs' ratios: what slows both of a pair down leaves it as it is."""
 
 
-def paired(
-    ours: Callable[[], float],
-    theirs: Callable[[], float],
-    pairs: int,
-    of: Callable[[Sequence[float]], float] = statistics.median,
-) -> Paired:
+def paired(ours: Callable[[], float], theirs: Callable[[], float], pairs: int) -> Paired:
     """Measure two programs in turn, after one pair that warms the disk cache."""
     ours(), theirs()
-    found = [(ours(), theirs()) for _ in range(pairs)]
-    return Paired(*(of(column) for column in zip(*found, strict=True)))
+    found = [(mine, other, mine / other) for mine, other in _measured(ours, theirs, pairs)]
+    return Paired(*(statistics.median(column) for column in zip(*found, strict=True)))
+
+
+def _measured(
+    ours: Callable[[], float], theirs: Callable[[], float], pairs: int
+) -> Iterator[tuple[float, float]]:
+    """Yield what each pair took; every other one begins with theirs."""
+    for number in range(pairs):
+        if number % 2:
+            other = theirs()
+            yield ours(), other
+        else:
+            yield ours(), theirs()
 
 
 def whole(arguments: Sequence[str]) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runner.demo import files
+from tests import forked
 from tests.hub_server import HubServer
-from tests.journeys.demo_folder import command
 from tests.planner.hub.datasets.hub_calls import card
 
 CONFIGS = """
@@ -39,13 +39,8 @@ def hub(tmp_path: Path) -> Iterator[HubServer]:
 
 
 def data(hub: HubServer, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command("data", *arguments),
-        cwd=folder,
-        env=hub.environment(folder / "home", XDG_CACHE_HOME=str(folder / "cache")),
-        capture_output=True,
-        text=True,
-    )
+    environment = hub.environment(folder / "home", XDG_CACHE_HOME=str(folder / "cache"))
+    return forked.run("data", *arguments, folder=folder, environment=environment)
 
 
 def test_a_report_of_rows_on_the_hub(hub: HubServer, tmp_path: Path) -> None:

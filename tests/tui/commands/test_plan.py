@@ -14,7 +14,7 @@ from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 GIB = 1 << 30
 OTHER = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
 CARD = Gpu("NVIDIA L4", 22 * GIB, 21 * GIB, "8.9")
-SEVERAL = 'device = "cuda"\nprocesses = 4\nparallel = "zero2"'
+SEVERAL = 'device = "cuda"\nprocesses = 4\nparallel = "fsdp2"\noffload = "optimizer"'
 GPU_MACHINE = MachineFacts("cuda", (CARD,), 8, 64 * GIB, 60 * GIB, 100 * GIB, "570.1")
 
 
@@ -195,13 +195,15 @@ def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
     text = text.replace("exact = true\n", "").replace('device = "cpu"', SEVERAL)
     (folder / "run.toml").write_text(text, "utf-8")
     replace(GPU_MACHINE, gpus=(CARD,) * 4).save(folder / "cards.json")
-    sentence = "This version can plan ZeRO stage 2 on 4 cards, but cannot run it yet."
+    sentence = "FSDP2 cannot offload the optimizer without the weights."
     done = tunelock(folder, "plan", "--machine", "cards.json")
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-2:] == [sentence, "wrote run.lock"]
-    assert "\nparallel  ZeRO stage 2 on 4 cards\n" in done.stdout
+    assert "\nparallel  FSDP2 on 4 cards, with the optimizer offloaded\n" in done.stdout
     made = lock.read(folder / "run.lock").training()
-    assert made.parallel.model_dump() == {"engine": "zero2", "processes": 4}
+    assert made.parallel.model_dump() == {
+        "engine": "fsdp2", "processes": 4, "offload": "optimizer"
+    }  # fmt: skip
     assert (made.machine.count, made.train.micro_batch * made.train.accumulation) == (4, 4)
     again = tunelock(folder, "plan", "--check")
     assert again.returncode == 0, again.stderr

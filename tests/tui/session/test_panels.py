@@ -102,6 +102,10 @@ def test_method_shows_how_fast_it_trains_where_that_is_known() -> None:
     there, without = map(method.render, found)
     assert re.search(r"\nSpeed ~[\d,]+ tokens/s \(\d+% of the card's bf16 rate\)\nMemory ", there)
     assert "tokens/s" not in without
+    fits = machine.fits({"lora": found[0], "full": "too large"}, "base", 512)
+    assert re.search(r"  fits  ~[\d,]+ tokens/s\n  Full   no: too large$", fits)
+    assert max(map(len, fits.splitlines())) <= 80
+    assert "tokens/s" not in machine.fits({"lora": found[1]}, "base", 512)
 
 
 def test_a_page_says_the_error_where_something_cannot_be_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import joined
+from lockfiles.measured import tokens
 from planner.machines.facts import Gpu, MachineFacts
 from planner.machines.occupancy import taken
 from tui.session.lines import bar, clip
@@ -47,9 +48,12 @@ def _fit(choice: "Choice | str") -> str:
     if isinstance(choice, str):
         return f"no: {choice}"
     needed = choice.estimate.peak.peak_bytes
-    word = "tight" if needed > _TIGHT * choice.budget_bytes else "fits"
+    chosen_to_fill = choice.profile.pass_tokens > 0
+    tight = needed > _TIGHT * choice.budget_bytes and not chosen_to_fill
     bars = bar([needed], choice.budget_bytes, _BAR_CELLS)
-    return f"{bars} {memory(needed):>10} of {memory(choice.budget_bytes)}  {word}"
+    fast = f"  {tokens(choice.rate.tokens_per_second)}" if choice.rate else ""
+    word = "tight" if tight else "fits"
+    return f"{bars} {memory(needed):>10} of {memory(choice.budget_bytes)}  {word}{fast}"
 
 
 def _card(index: int, gpu: Gpu) -> list[str]:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from planner.data.tokens.layout import passes, steps
+from planner.data.tokens.layout import EVALUATED_PASSES, evaluated_rows, of_rank, passes, steps
 from planner.plan.passes import Epoch
 
 
@@ -42,3 +42,42 @@ def test_the_digest_is_of_rows_and_where_passes_end() -> None:
     assert len(digests) == 5
     assert Epoch.of([5, 6, 7, 8], order, 2, 26).most_passes == 1
     assert Epoch.of([5, 6, 7, 8], order, 4, 9).most_passes == 4
+
+
+def test_an_evaluation_takes_the_rows_of_several_passes_at_a_time() -> None:
+    lengths = [10, 20, 30, 40] * 25
+    rows = evaluated_rows(lengths, 100)
+    assert rows == 32
+    full = passes(lengths[:rows], 100)
+    assert len(full) in (EVALUATED_PASSES, EVALUATED_PASSES + 1)
+    assert evaluated_rows([1000], 1) == 1
+
+
+@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+def test_every_rank_has_as_many_passes_of_about_the_same_size(seed: int, ranks: int) -> None:
+    source = random.Random(seed)
+    lengths = [source.randrange(1, 60) for _ in range(source.randrange(1, 40))]
+    most = source.randrange(max(lengths), 3 * max(lengths) + 40)
+    step = passes(lengths, most, ranks)
+    each = [of_rank(step, rank, ranks) for rank in range(ranks)]
+    assert len({len(one) for one in each}) == 1
+    assert sorted(row for rank in each for one in rank for row in one) == list(range(len(lengths)))
+    tokens = [[sum(lengths[row] for row in one) for one in rank] for rank in each]
+    assert max(max(one) for one in tokens) <= most
+    sums = [sum(one) for one in tokens]
+    assert max(sums) - min(sums) <= 2 * max(lengths), "ranks are even"
+    for turn in zip(*tokens, strict=True):
+        assert max(turn) - min(turn) <= max(lengths), "what is computed at once is even"
+
+
+def test_ranks_without_rows_have_empty_passes() -> None:
+    assert passes([7], 20, 3) == ((0,), (), ())
+    assert of_rank(passes([7], 20, 3), 2, 3) == ((),)
+
+
+def test_the_digest_of_an_epoch_counts_the_passes_of_a_rank() -> None:
+    lengths, order = [10, 9, 8, 7, 6, 5, 4, 3], range(8)
+    alone, two = (Epoch.of(lengths, order, 8, 20, ranks) for ranks in (1, 2))
+    assert (alone.most_passes, two.most_passes) == (3, 2)
+    assert alone.sha256 != two.sha256

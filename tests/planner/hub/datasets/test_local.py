@@ -162,17 +162,18 @@ def test_what_is_not_read_here_is_taken_as_the_hub_converted_it(
         "default/train/0000.parquet": parquet("a"), "default/train/0001.parquet": parquet("b"),
         "default/test/0000.parquet": parquet("t"), "extra/partial-train/0000.parquet": parquet("p"),
     }  # fmt: skip
+    commits, asked = {}, list[tuple[str, str]]()
     for name, files in sources.items():
         hub.add(f"datasets/ana/{name}", files)
-        commit = hub.add(f"datasets/ana/{name}", made, branch=CONVERTED)
-        train, test = local(hub, tmp_path, f"hf:ana/{name}", (f"hf:ana/{name}", "test"))
+        commits[name] = hub.add(f"datasets/ana/{name}", made, branch=CONVERTED)
+        asked += [(f"hf:ana/{name}", "train"), (f"hf:ana/{name}", "test")]
+    own = (f"hf:ana/packed@{CONVERTED}:default:test", "hf:ana/script:extra")
+    *found, named, extra = local(hub, tmp_path, *asked, *own)
+    for name, train, test in zip(sources, found[::2], found[1::2], strict=True):
         assert (train["rows"], test["rows"]) == (["a", "b"], ["t"]), name
         assert train["inside"] == ["0000.parquet", "0001.parquet"]
-        assert (train["commit"], train["revision"]) == (commit, CONVERTED)
+        assert (train["commit"], train["revision"]) == (commits[name], CONVERTED)
         assert train["name"] == f"hf:ana/{name}@{CONVERTED}:default:train"
-    named, extra = local(
-        hub, tmp_path, f"hf:ana/packed@{CONVERTED}:default:test", "hf:ana/script:extra"
-    )
     assert named["rows"] == ["t"]
     assert extra["message"].endswith("has no split `train`; it has `partial-train`.")
 

@@ -28,6 +28,7 @@ from tests.runner.export.gguf.random_models import (  # noqa: E402
 
 Logits = NDArray[np.float32]
 TOKENS = torch.randint(4, 300, (1, 120), generator=torch.Generator().manual_seed(3))
+OTHERS = sorted(CASES.keys() - {"llama"})
 SPREAD = 0.08
 """A standard deviation of weights at which attention is sharp and logits reach 6."""
 USUAL = 0.02
@@ -79,7 +80,10 @@ def test_every_position_agrees(
         assert difference < limit
 
 
-@pytest.mark.parametrize("case", sorted(CASES))
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, marks=[pytest.mark.slow] * (one != "llama")) for one in sorted(CASES)],
+)
 def test_f16_differs_at_near_ties_only(case: str, tmp_path: Path) -> None:
     for seed in (7, 8, 9):
         model, wanted = _reference(case, seed, SPREAD)

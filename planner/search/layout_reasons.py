@@ -1,0 +1,87 @@
+"""Why a plan shares the work of several cards as it does."""
+
+from collections.abc import Iterator
+
+from planner.parallelism.layouts import NAMES, Layout
+from planner.search.candidates import Candidates
+from planner.search.ranking import fastest_in, seconds, slower
+from planner.search.wording import gib, of_budget
+from planner.setup.setup import Profile
+from planner.speed.exchange import overlaps, traffic_seconds
+
+SHOWN_SECONDS = 0.001
+"""Time of an exchange from which it is worth a word."""
+_TAIL = {
+    "none": "", "optimizer": " with the optimizer offloaded", "all": " with full offload",
+    "nvme": " with full offload to NVMe",
+}  # fmt: skip
+
+
+def layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    """Return a reason for how processes share the work; none for a single process."""
+    if chosen.parallel == "single":
+        return {}
+    if chosen.device == "cpu":
+        return {"parallel.engine": "Each process holds the full model and exchanges gradients."}
+    said = [*_needed(candidates, chosen), *_numbers(candidates, chosen)]
+    return {"parallel.engine": " ".join(said)}
+
+
+def _needed(candidates: Candidates, chosen: Profile) -> Iterator[str]:
+    """Yield why the layouts before it do not do: the last one that does not fit, and the last one
+    that does."""
+    allowed = candidates.layouts_of(chosen.method)
+    before = allowed[: allowed.index((chosen.parallel, chosen.offload))]
+    if chosen.copied:
+        yield "Each card holds the full model and exchanges gradients."
+    elif not before:
+        yield f"Offloading this needs at least {NAMES[chosen.parallel]}."
+    least = [_least(candidates, chosen, one) for one in before]
+    if short := [plan for plan in least if not candidates.fits(plan)]:
+        need = gib(candidates.wanted(short[-1]))
+        yield f"{_named(short[-1])} would need {need} per card{of_budget(candidates)}"
+    alike = (one for one in reversed(before) if one[1] == chosen.offload)
+    plans = (fastest_in(candidates, chosen.method, one) for one in alike)
+    if other := next((plan for plan in plans if plan), None):
+        yield f"{_named(other)} would fit{slower(candidates, other, chosen)}"
+
+
+def _least(candidates: Candidates, chosen: Profile, other: Layout) -> Profile:
+    """Return the plan in another layout that needs the least."""
+    parallel, offload = other
+    return candidates.other(
+        chosen, micro_batch=candidates.micro_batches[-1], parallel=parallel, offload=offload,
+        checkpointing=candidates.checkpointings[-1],
+    )  # fmt: skip
+
+
+def _named(plan: Profile) -> str:
+    return f"{NAMES[plan.parallel]}{_TAIL[plan.offload]}"
+
+
+def _numbers(candidates: Candidates, chosen: Profile) -> Iterator[str]:
+    """Yield what the layout saves, and what its exchange takes."""
+    whole = candidates.other(chosen, parallel="ddp", offload="none")
+    saved = candidates.wanted(whole) - candidates.wanted(chosen)
+    said = [f"it saves {gib(saved)} of each"] if saved > 0 and chosen.ranks > 1 else []
+    took = _exchanged(candidates, chosen)
+    if took >= SHOWN_SECONDS:
+        meanwhile = " while they compute" if overlaps(candidates.model, chosen) else ""
+        said.append(f"its exchange takes {_time(took)} a step{meanwhile}")
+    if said:
+        nodes = candidates.request.nodes
+        machines = f" of {nodes} machines" if nodes > 1 else ""
+        yield f"On {chosen.ranks} cards{machines}, {', and '.join(said)}."
+
+
+def _exchanged(candidates: Candidates, chosen: Profile) -> float:
+    """Return the seconds of the exchange of a step; 0 where the cards' speed is unknown."""
+    card, times = candidates.card, candidates.accumulation(chosen.micro_batch)
+    if not card or not seconds(candidates, chosen):
+        return 0.0
+    return traffic_seconds(candidates.model, chosen, card, times)
+
+
+def _time(seconds: float) -> str:
+    """Return a time for a sentence."""
+    return f"{seconds:,.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

@@ -1,0 +1,267 @@
+"""A machine of a run other than machine 0: it runs its share of the processes, and nothing else.
+
+It writes no events and no results. It follows machine 0: its processes start, stop and end with
+those there.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lockfiles import digest
+from lockfiles import lock as locks
+from lockfiles.errors import RunFailed, TunelockError, UsageProblem
+from lockfiles.files import open_regular
+from lockfiles.fixes import Advice
+from lockfiles.harmless import one_line
+from lockfiles.lock import Lock, TrainingLock
+from lockfiles.stage_kinds.registry import KINDS
+from runner.engines.engine import engine_of
+from runner.engines.lost import watchdog
+from runner.engines.meeting import Meeting, read_ends
+from runner.environments.variables import environment
+from runner.inputs import locations, verify
+from runner.nodes.channel import Channel, Message
+from runner.nodes.join import join
+from runner.nodes.machines import ENDS, NODES
+from runner.nodes.network import interface_of
+from runner.nodes.node import Node
+from runner.runs.folder import LOG, Held, place
+from runner.runs.kind import of_kind
+from runner.supervisor import launch, preflight, results
+from runner.supervisor.attempt import sentences
+from runner.supervisor.signals import Stop, stops
+from runner.supervisor.spread import variables
+from runner.supervisor.supervise import LOST_SECONDS, Order, run_folder
+
+_MACHINE_SECONDS = 90.0
+"""Without a heartbeat from machine 0 until it counts as lost: later than machine 0 would notice."""
+_POLL_SECONDS = 0.2
+_LOG_TAIL_BYTES = 1 << 16
+_MOST_CHARS, _MOST_DETAILS = 4000, 100
+_ERRORS: Mapping[int, type[TunelockError]] = {
+    kind.exit_code: kind for kind in TunelockError.__subclasses__()
+}
+
+
+def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
+    """Take part in a run until machine 0 ends it.
+
+    `tell` gets a line at each turn. Raises the error with which the run ended there, and RunFailed
+    if machine 0 is lost or this machine cannot take part.
+    """
+    lock = locks.read(order.lock)
+    located = locations.known(lock, order.lock, order.located)
+    verify.check_whole(lock)
+    run_at = run_folder(lock, order.runs).absolute()
+    unable = _unable(lock)
+    with stops() as stop:
+        tell(f"joining `{node.host}:{node.port}` as machine {node.rank} of 0 to {node.count - 1}")
+        channel = join(node, digest.of_value(lock.model_dump()), run_at / NODES, stop.asked,
+                       lambda: not order.fresh and _finished(lock, run_at))  # fmt: skip
+        if channel is None:
+            tell("every stage of this run is done")
+            return
+        try:
+            if unable:
+                channel.send("unable", message=unable.message, hint=unable.hint)
+            _Other(order, lock, node, run_at, located, channel, stop, tell).serve(unable)
+        finally:
+            channel.close()
+
+
+def _finished(lock: Lock, run_at: Path) -> bool:
+    with suppress(OSError, TunelockError):
+        return all(
+            results.kept(place(lock, run_at, one.id), lock.integrity[one.id]) for one in lock.stage
+        )
+    return False
+
+
+def _unable(lock: Lock) -> TunelockError | None:
+    """Return why this machine cannot run its share; None if it can."""
+    try:
+        preflight.check_machine(lock, [one for one in lock.stage if KINDS[one.kind].spreads])
+    except TunelockError as problem:
+        return problem
+    return None
+
+
+@dataclass
+class _Other:
+    """This machine in a run."""
+
+    order: Order
+    lock: Lock
+    node: Node
+    run: Path
+    places: Mapping[str, Path]
+    channel: Channel
+    stop: Stop
+    tell: Callable[[str], object]
+    asked_at: float | None = None
+    """When machine 0 asked to stop."""
+    killed: bool = False
+    """Whether machine 0 ends the stage without a checkpoint."""
+    ended: Message | None = None
+    """How the run ended."""
+    stop_sent: bool = False
+    """Whether machine 0 knows that this machine was asked to stop."""
+
+    def serve(self, unable: TunelockError | None) -> None:
+        """Run each stage that machine 0 starts, until it ends the run."""
+        while self.ended is None:
+            message = self.channel.next(_POLL_SECONDS)
+            if message and message["kind"] == "stage":
+                self._stage(str(message.get("stage")), message.get("port"))
+            elif message:
+                self._take(message)
+            self._pass_on_stop()
+            self._check_lost(unable)
+        code, said = self.ended.get("code"), one_line(str(self.ended.get("message")), most=600)
+        if code == 0:
+            self.tell("the run is done")
+            return
+        kind = _ERRORS.get(code if isinstance(code, int) else 1, RunFailed)
+        raise kind(
+            f"The run ended on machine 0 (`{self.node.host}`): {said}",
+            fix=Advice("run the same command again on every machine to resume"),
+        )
+
+    def _take(self, message: Message) -> None:
+        match message["kind"]:
+            case "stop":
+                self.asked_at = time.monotonic()
+            case "kill":
+                self.killed = True
+            case "end":
+                self.ended = message
+                self.killed = True
+
+    def _hear(self) -> None:
+        for message in self.channel.received():
+            self._take(message)
+        self._pass_on_stop()
+
+    def _pass_on_stop(self) -> None:
+        """Let machine 0 stop the run if this machine was asked to; a second Ctrl-C ends it here."""
+        if self.stop.asked() and not self.stop_sent:
+            self.stop_sent = True
+            self.channel.send("stop")
+
+    def _check_lost(self, unable: TunelockError | None = None) -> None:
+        if self._lost() and self.ended is None:
+            if unable:
+                raise unable
+            raise RunFailed(
+                f"Machine 0 (`{self.node.host}`) {self._lost()}",
+                fix=Advice("run the same command again on every machine to resume"),
+            )
+
+    def _lost(self) -> str:
+        """Return how machine 0 was lost, as the rest of a sentence; empty if it was not."""
+        if self.channel.closed:
+            return "ended, or its connection was closed."
+        silent = self.channel.silent_seconds
+        return (
+            f"has not answered for {silent:.0f} s: it or the network is down."
+            if silent > _MACHINE_SECONDS
+            else ""
+        )
+
+    def _stage(self, stage: str, port: object) -> None:
+        kinds = {one.id: one.kind for one in self.lock.stage}
+        if stage not in kinds or not KINDS[kinds[stage]].spreads or type(port) is not int:
+            raise RunFailed("Machine 0 asked for a stage that is not spread over machines.")
+        self.tell(f"running its share of `{stage}`")
+        self.killed, self.asked_at = False, None
+        own, code = self.run / NODES / str(self.node.rank), 1
+        try:
+            with sentences(self.run):
+                held = Held(own)
+                self.stop.in_stage = True
+                try:
+                    code = self._launched(stage, kinds[stage], port, held)
+                finally:
+                    self.stop.in_stage = False
+                    held.release()
+        except TunelockError as problem:
+            fields = {"message": problem.message, "hint": problem.hint, "exit_code": 1}
+            self.channel.send("event", event="failed", fields=fields)
+        self.channel.send(
+            "ended", code=code, codes=read_ends(own / ENDS), said=watchdog(_tail(own / LOG))
+        )
+
+    def _launched(self, stage: str, kind: str, port: int, held: Held) -> int:
+        assert isinstance(self.lock, TrainingLock)
+        preflight.check_model(self.lock, self.places)
+        engine, own = engine_of(self.lock, kind), held.folder.path.absolute()
+        held.folder.remove(ENDS)
+        meeting = Meeting(
+            self.node.rank, self.node.count, self.channel.peer, port, self.channel.own,
+            str(own / ENDS), interface_of(self.channel.own),
+        )  # fmt: skip
+        job = {
+            "stage": stage,
+            "run": str(self.run),
+            "work": str(place(self.lock, self.run, stage).partial),
+            "places": {name: str(path) for name, path in self.places.items()},
+        }
+        held.folder.write_whole("job.json", json.dumps(job, indent=2).encode())
+        program = launch.Program(
+            stage=stage,
+            again="resume it on every machine",
+            arguments=engine.arguments(own / "job.json", self.lock.parallel.processes),
+            environment=environment(self.lock, online=of_kind(kind).online)
+            | variables(engine, meeting.variables),
+            starts_workers=engine.starts_workers,
+            job=str(own / "job.json"),
+        )
+        return launch.launch(program, self._supervision(held))
+
+    def _supervision(self, held: Held) -> launch.Supervision:
+        return launch.Supervision(
+            writer=_Reports(self.channel),
+            log=held.folder.path / LOG,
+            folder=held.folder,
+            stopping=lambda: self.asked_at is not None,
+            ending=self._ending,
+            limits=replace(self.order.limits, lost_seconds=LOST_SECONDS),
+        )
+
+    def _ending(self) -> bool:
+        self._hear()
+        return self.killed or self.stop.at_once or bool(self._lost())
+
+
+@dataclass(frozen=True)
+class _Reports:
+    """Sends the failures and warnings of this machine's processes to machine 0."""
+
+    channel: Channel
+
+    def append(self, stage: str, kind: str, fields: dict[str, Any]) -> None:
+        """Send one event, if machine 0 writes it."""
+        if kind in ("failed", "warning"):
+            said = {name: _cut(value) for name, value in fields.items()}
+            self.channel.send("event", event=kind, fields=said)
+
+
+def _cut(value: Any) -> Any:
+    """Return a field that is short enough for a message."""
+    if isinstance(value, list):
+        return [_cut(one) for one in value[:_MOST_DETAILS]]
+    return value[:_MOST_CHARS] if isinstance(value, str) else value
+
+
+def _tail(log: Path) -> str:
+    with suppress(OSError, UsageProblem), os.fdopen(open_regular(log, follow=False), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - _LOG_TAIL_BYTES))
+        return file.read().decode("utf-8", "replace")
+    return ""

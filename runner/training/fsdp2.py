@@ -1,0 +1,106 @@
+"""FSDP2: torch's `fully_shard`, layer by layer, and the float32 values that its processes share."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    MixedPrecisionPolicy,
+    OffloadPolicy,
+    fully_shard,
+)
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from runner.training.compiled import layers
+from runner.training.job import Job
+
+STATES = ("exp_avg", "exp_avg_sq")
+"""AdamW's states of a parameter."""
+
+
+class Fully:
+    """The shared values of a trainer whose model is sharded here.
+
+    What is trained is kept in float32, what is frozen in the type of the lock; both compute in the
+    type of the lock.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._count = job.ranks.count
+        self._dtype: torch.dtype = getattr(torch, job.train.dtype)
+        self._offloads = job.parallel.offload != "none"
+        self._optimizer: Any = None
+
+    def shard(self, model: Any) -> None:
+        """Replace the parameters of a model by shards on this process's device.
+
+        A layer is gathered where it computes, and what is outside of layers for all of a pass.
+        """
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+        mesh = init_device_mesh(kind, (self._count,))
+        offload: OffloadPolicy = (
+            CPUOffloadPolicy(kind == "cuda") if self._offloads else OffloadPolicy()
+        )
+        policy = MixedPrecisionPolicy(param_dtype=self._dtype)
+        for part in (*layers(model), model):
+            _widen(part)
+            fully_shard(part, mesh=mesh, mp_policy=policy, offload_policy=offload)
+        _move_buffers(model, kind)
+
+    def prepared(self, trainer: Any) -> None:
+        """Take what the trainer has prepared."""
+        self._optimizer = trainer.optimizer.optimizer
+
+    def steps(self) -> int:
+        """Return how many steps AdamW has made."""
+        return next((int(one["step"]) for one in self._optimizer.state.values()), 0)
+
+    def value(self, parameter: Any, state: str = "") -> torch.Tensor:
+        """Return all of a trained parameter in float32, or of one of its states. Collective."""
+        own = self._optimizer.state[parameter][state] if state else parameter
+        return _whole(own)
+
+    def weight(self, parameter: Any) -> torch.Tensor:
+        """Return all of a parameter as it computes. Collective."""
+        return _whole(parameter).to(self._dtype).cpu()
+
+    def make_states(self, steps: int) -> None:
+        """Make AdamW's states as after some steps, for `put` to fill."""
+        for group in self._optimizer.param_groups:
+            for one in group["params"]:
+                device = one.device if group.get("fused") else torch.device("cpu")
+                made = {"step": torch.tensor(float(steps), device=device)}
+                zeros = {name: torch.zeros_like(one) for name in STATES}
+                self._optimizer.state[one] = made | zeros
+
+    def put(self, parameter: Any, value: torch.Tensor, state: str = "") -> None:
+        """Replace this process's share of a parameter, or of one of its states."""
+        own = self._optimizer.state[parameter][state] if state else parameter.detach()
+        device = own.device_mesh.device_type
+        share = distribute_tensor(
+            value.to(device), own.device_mesh, own.placements, src_data_rank=None
+        )
+        own.to_local().copy_(share.to_local())
+
+    def settle(self) -> None:
+        """Do nothing: what computes is gathered from what was put."""
+
+
+def _widen(part: nn.Module) -> None:
+    """Keep the trained parameters of a part that is not yet sharded in float32."""
+    for one in part.parameters():
+        if one.requires_grad and not isinstance(one, DTensor):
+            one.data = one.data.float()
+
+
+def _move_buffers(model: nn.Module, kind: str) -> None:
+    for module in model.modules():
+        for name, one in module.named_buffers(recurse=False):
+            module._buffers[name] = one.to(kind)
+
+
+def _whole(own: Any) -> torch.Tensor:
+    found = own.detach()
+    return found.full_tensor() if isinstance(found, DTensor) else found

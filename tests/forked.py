@@ -1,0 +1,90 @@
+"""Commands of `tunelock` as processes that are forked, for tests that run many of them.
+
+A process that has imported what they need forks for each, which costs a fifth of a start from
+nothing. What a command imports, and when, is tested by others (`tests/tui/test_cli.py`).
+"""
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+from tests.programs import words
+
+COMMANDS = frozenset(["check", "data", "diff", "export", "fit", "plan", "run", "status", "stop"])
+"""Those that run so; stages of a run are still processes of their own."""
+_FIXED = ("PYTHON", "LANG", "LC_")
+"""Variables that an interpreter reads once, by how they begin."""
+_ONE = Lock()
+"""Held by the thread whose command runs."""
+
+
+def forks(*arguments: str, **variables: str) -> bool:
+    """Return whether a command runs so, with some variables set."""
+    own = any(name.startswith(_FIXED) for name in variables)
+    return bool(arguments) and arguments[0] in COMMANDS and not own
+
+
+def run(
+    *arguments: str,
+    folder: Path | None,
+    environment: Mapping[str, str],
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with nothing on stdin.
+
+    Raises TimeoutExpired after so many seconds.
+    """
+    request = {
+        "arguments": arguments, "folder": str(folder or Path.cwd()),
+        "environment": dict(environment),
+    }  # fmt: skip
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        outputs = (out.fileno(), err.fileno())
+        with _ONE:
+            code = _ended(json.dumps(request).encode(), outputs, timeout)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def _ended(request: bytes, outputs: tuple[int, int], timeout: float | None) -> int:
+    """Return how the fork ended, as `subprocess` says it."""
+    asked = _server()
+    asked.settimeout(None)
+    socket.send_fds(asked, [request], outputs)
+    answer = asked.makefile("r")
+    child = int(answer.readline())
+    asked.settimeout(timeout)
+    try:
+        return int(answer.readline())
+    except TimeoutError:
+        os.kill(child, signal.SIGKILL)
+        _server.cache_clear()
+        raise subprocess.TimeoutExpired(request, timeout or 0) from None
+
+
+@cache
+def _server() -> socket.socket:
+    """Return the connection to the process that forks, which ends with this one."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        server = subprocess.Popen(
+            [sys.executable, *words("fork_commands", theirs.fileno())],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def end() -> None:
+        ours.close()
+        server.wait()
+
+    atexit.register(end)
+    return ours

@@ -1,0 +1,397 @@
+"""Trainings in several processes: what each is given, and what it leaves.
+
+`python -m tests.ranks FOLDER` is one process of a training, whose `case.json` is in the folder.
+With several folders it is the parent of all processes of their trainings, one training after the
+other: they are forked from it, so that all but the first start at once.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lockfiles.lock import Method, Parallel, Train
+from planner.data.tokens.example import IGNORED, Example, completion
+from runner.engines.ddp import ENGINE, MEETING_VARIABLE
+from runner.environments.variables import on_cpu
+from runner.runs.pipe import Line
+
+SETTINGS = Train(
+    micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-3, schedule="cosine",
+    warmup_ratio=0.1, weight_decay=0.01, gradient_clip=1.0, optimizer="adamw_torch",
+    dtype="float32", attention="sdpa", checkpointing=False, keep="last", evaluate_steps=10, seed=17,
+)  # fmt: skip
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training, whatever shares it."""
+
+    base: str
+    work: str
+    """Where its checkpoints are; it resumes from the last one there."""
+    method: str
+    engine: str = "single"
+    ranks: int = 1
+    offload: str = "none"
+    steps: int = 20
+    step_rows: int = 8
+    """Rows of a step, those of all processes."""
+    micro_batch: int = 2
+    missing: int = 3
+    """Rows that the last step lacks."""
+    longest: int = 24
+    """Tokens of the longest row."""
+    shortest: int = 6
+    vocabulary: int = 64
+    pass_tokens: int = 0
+    """Of padding-free passes; 0 for padded micro-batches."""
+    held_out: int = 5
+    """Rows of the evaluation."""
+    settings: dict[str, Any] | None = None
+    """Other values of the trainer's settings."""
+    rank: int = 8
+    """Of an adapter."""
+    stop_after: int = 0
+    """The step after which it is asked to stop; 0 for none."""
+    kill_after: int = 0
+    """The step after which the last process kills itself; 0 for none."""
+    saves: bool = True
+    """Whether checkpoints and the result are written."""
+    persistent: int = 0
+    """Elements from which ZeRO stage 3 shares a parameter."""
+    bucket: int = 500_000_000
+    prefetch: int = 50_000_000
+
+    def at(self, work: Path | str, **changes: Any) -> "Case":
+        """Return a case with another working folder."""
+        return replace(self, work=str(work), **changes)
+
+    @property
+    def train(self) -> Train:
+        """The settings of the trainer."""
+        own = self.step_rows // self.ranks
+        micro = own if self.pass_tokens else self.micro_batch
+        given = {
+            "micro_batch": micro, "accumulation": own // micro, "pass_tokens": self.pass_tokens,
+            **(self.settings or {}),
+        }  # fmt: skip
+        return SETTINGS.model_copy(update=given)
+
+    @property
+    def methods(self) -> Method:
+        """The method as a lock has it."""
+        adapts = self.method != "full"
+        return Method.model_validate({
+            "kind": self.method, "rank": self.rank * adapts, "alpha": 2 * self.rank * adapts,
+            "dropout": 0.0, "targets": list(TARGETS) * adapts,
+        })  # fmt: skip
+
+
+def rows_of(case: Case) -> list[Example]:
+    """Return random rows of different lengths."""
+    source = random.Random(5)
+    found = []
+    for _ in range(case.steps * case.step_rows - case.missing):
+        length = source.randint(case.shortest, case.longest)
+        ids = tuple(source.randrange(3, case.vocabulary) for _ in range(length))
+        found.append(completion(ids, (IGNORED, IGNORED, *ids[2:])))
+    return found
+
+
+def order(case: Case) -> Callable[[int], list[int]]:
+    """Return the order of the rows of each epoch."""
+    count = case.steps * case.step_rows - case.missing
+    return lambda epoch: random.Random(epoch).sample(range(count), count)
+
+
+class _Kept(Line):
+    """A line that keeps what is sent, and stops or ends its process where a case asks for it."""
+
+    def __init__(self, case: Case, rank: int) -> None:
+        super().__init__(os.open(os.devnull, os.O_WRONLY))
+        self._case, self._rank = case, rank
+        self.sent: list[dict[str, Any]] = []
+        self.first: dict[str, int] = {}
+        """The peaks up to the end of the first step."""
+
+    def send(self, kind: Any, **fields: Any) -> None:
+        """Keep an event."""
+        self.sent.append({"kind": kind, **fields})
+        if kind != "step":
+            return
+        if fields["step"] == 1:
+            self.first = _memory(reset=True)
+        if fields["step"] == self._case.stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if fields["step"] == self._case.kill_after and self._rank == self._case.ranks - 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(folder: Path) -> int:
+    """Train as one process and leave its measurements. Exit code 75: it was stopped."""
+    import torch
+
+    from runner.training import train as training
+    from runner.training import zero
+    from runner.training.job import Job
+
+    case = Case(**json.loads((folder / "case.json").read_bytes()))
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)
+    rows, zero.PERSISTENT_ELEMENTS = rows_of(case), case.persistent
+    joined = _alone if case.engine == "single" else ENGINE.joined
+    with joined() as ranks:
+        line = _Kept(case, ranks.rank)
+        job = Job(
+            base=Path(case.base), rows=rows, validation=rows[: case.held_out],
+            order=order(case),
+            method=case.methods, train=case.train, work=Path(case.work) / "train",
+            packing=case.pass_tokens > 0, ranks=ranks,
+            parallel=Parallel.model_validate({
+                "engine": case.engine, "processes": case.ranks, "offload": case.offload,
+                "bucket": case.bucket, "prefetch": case.prefetch,
+            }),
+        )  # fmt: skip
+        with seen(training, saves=case.saves) as shares:
+            result = training.train(job, line)
+        found = {
+            "events": line.sent, "shares": shares, "step_seconds": result.step_seconds,
+            "result": str(result.folder), "stopped": result.stopped, "steps": result.steps,
+            "first": line.first, **_memory(),
+        }  # fmt: skip
+        (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))
+    return 75 if result.stopped else 0
+
+
+def _alone() -> Any:
+    from contextlib import nullcontext
+
+    from runner.engines.ranks import Alone
+
+    return nullcontext(Alone())
+
+
+class seen:
+    """Notes how a trainer holds its parameters when its first step is made."""
+
+    def __init__(self, training: Any, *, saves: bool) -> None:
+        self._training, self._made, self._saves = training, training.make_trainer, saves
+        self.shares: dict[str, Any] = {}
+
+    def __enter__(self) -> dict[str, Any]:
+        self._training.make_trainer = self._make
+        return self.shares
+
+    def __exit__(self, *_: object) -> None:
+        self._training.make_trainer = self._made
+
+    def _make(self, job: Any, model: Any, callbacks: Sequence[Any]) -> Any:
+        trainer = self._made(job, model, callbacks)
+        shares = self.shares
+
+        def prepare(*given: Any, own: Any = trainer._prepare_for_training) -> Any:
+            found = own(*given)
+            shares.update(_held(trainer))
+            return found
+
+        trainer._prepare_for_training = prepare
+        if not self._saves:
+            trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
+            trainer.save_model = lambda *_: None
+        return trainer
+
+
+def _held(trainer: Any) -> dict[str, Any]:
+    """Return the class around the model, and of its parameters and optimizer the elements here."""
+    from torch.distributed.tensor import DTensor
+
+    def here(one: Any) -> int:
+        if isinstance(one, DTensor):
+            return int(one.to_local().numel())
+        return int(getattr(one, "ds_tensor", one).numel())
+
+    def all_of(one: Any) -> int:
+        return int(getattr(one, "ds_numel", one.numel()))
+
+    every = list(trainer.model.parameters())
+    optimizer = trainer.optimizer.optimizer
+    flat = getattr(optimizer, "fp32_partitioned_groups_flat", None) or getattr(
+        optimizer, "single_partition_of_fp32_groups", None
+    )
+    own = flat or [one for group in optimizer.param_groups for one in group["params"]]
+    return {
+        "wrapper": type(trainer.model_wrapped).__name__,
+        "parameters": sum(map(all_of, every)),
+        "parameters_here": sum(map(here, every)),
+        "trained": sum(all_of(one) for one in every if one.requires_grad),
+        "optimized_here": sum(map(here, own)),
+        "devices": sorted({str(one.device) for one in own}),
+    }
+
+
+def _memory(*, reset: bool = False) -> dict[str, int]:
+    """Return this process's peaks in bytes, and what its card holds outside of torch; with `reset`
+    the peaks of its card begin again."""
+    import torch
+
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    peak = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    found = {"host_bytes": int(peak["VmHWM"]) * 1024}
+    if not torch.cuda.is_available():
+        return found
+    free, total = torch.cuda.mem_get_info()
+    found |= {
+        "allocated_bytes": torch.cuda.max_memory_allocated(),
+        "reserved_bytes": torch.cuda.max_memory_reserved(),
+        "outside_bytes": total - free - torch.cuda.memory_reserved(),
+    }
+    if reset:
+        torch.cuda.reset_peak_memory_stats()
+    return found
+
+
+def start(case: Case) -> list["subprocess.Popen[bytes]"]:
+    """Start the processes of a case, in the order of their ranks."""
+    folder, card = _ready(case), _has_card()
+    found = []
+    for rank in range(case.ranks):
+        own = {**os.environ, **({} if card else on_cpu()), **dict(ENGINE.variables)}
+        own |= {"PYTHONPATH": os.pathsep.join(sys.path), **_variables(case, rank)}
+        if card:  # a trainer in one process would use all that it sees
+            every = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(case.ranks))))
+            own |= {"CUDA_VISIBLE_DEVICES": ",".join(every.split(",")[: case.ranks])}
+        with (folder / f"log-{rank}.txt").open("wb") as log:
+            found.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.ranks", str(folder)],
+                    env=own,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            )
+    return found
+
+
+def _ready(case: Case) -> Path:
+    folder = Path(case.work)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "case.json").write_text(json.dumps(asdict(case)))
+    for old in (*folder.glob("rank-*.json"), *folder.glob("group*")):
+        old.unlink()
+    return folder
+
+
+def _variables(case: Case, rank: int) -> dict[str, str]:
+    """Return what torchrun and the supervisor would tell a process."""
+    if case.engine == "single":
+        return {}
+    return {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(case.ranks),
+        "LOCAL_WORLD_SIZE": str(case.ranks), MEETING_VARIABLE: case.work,
+    }  # fmt: skip
+
+
+def _has_card() -> bool:
+    from planner.machines.probes.probe import probe
+
+    return bool(probe(Path("/")).gpus)
+
+
+def run_all(cases: Sequence[Case], seconds: float = _SECONDS) -> list[list[dict[str, Any]]]:
+    """Run cases one after another, on a CPU, and return what each process of each left."""
+    for case in cases:
+        _ready(case)
+    command = [sys.executable, "-m", "tests.ranks", *(case.work for case in cases)]
+    own = {**os.environ, **on_cpu(), **dict(ENGINE.variables)}
+    own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=own, timeout=seconds, capture_output=True, check=False)
+    logs = "\n===\n".join(log_of(case) for case in cases)
+    assert done.returncode == 0, f"{done.stderr.decode()[-2000:]}\n{logs}"
+    return [left(case) for case in cases]
+
+
+def _parent(folders: Sequence[Path]) -> int:
+    """Run the cases of folders in forks; the exit code is that of the first that fails."""
+    os.environ["DS_ACCELERATOR"] = "cpu"
+    for name in ("datasets", "deepspeed", "peft", "trl.trainer.sft_trainer", "torch._dynamo"):
+        import_module(name)  # forks have what is imported here
+    for name in ("train", "sft", "zero", "fsdp2", "spread"):
+        import_module(f"runner.training.{name}")
+    for folder in folders:
+        case = Case(**json.loads((folder / "case.json").read_bytes()))
+        children = [_forked(case, folder, rank) for rank in range(case.ranks)]
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        expected = 75 if case.stop_after else 0
+        if wrong := [code for code in codes if code != expected]:
+            return abs(wrong[0])
+    return 0
+
+
+def _forked(case: Case, folder: Path, rank: int) -> int:
+    if child := os.fork():
+        return child
+    log = os.open(folder / f"log-{rank}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(_variables(case, rank))
+    code = 1
+    try:
+        code = main(folder)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def run(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
+    """Run a case and return what each process left, by rank; raises AssertionError with the ends
+    of the logs where one failed or took too long."""
+    processes = start(case)
+    ends = time.monotonic() + seconds
+    try:
+        codes = [one.wait(max(0.1, ends - time.monotonic())) for one in processes]
+    except subprocess.TimeoutExpired:
+        codes = [None]  # type: ignore[list-item]
+    finally:
+        for one in processes:
+            one.kill()
+    expected = {75} if case.stop_after else {0}
+    assert set(codes) == expected, f"{codes}: {log_of(case)}"
+    return left(case)
+
+
+def left(case: Case) -> list[dict[str, Any]]:
+    """Return what each process of a case left, by rank."""
+    folder = Path(case.work)
+    return [json.loads((folder / f"rank-{n}.json").read_bytes()) for n in range(case.ranks)]
+
+
+def log_of(case: Case, most: int = 3000) -> str:
+    """Return the ends of the logs of a case."""
+    texts = [path.read_text("utf-8", "replace") for path in Path(case.work).glob("log-*.txt")]
+    return "\n---\n".join(text[-most:] for text in texts)
+
+
+def losses(found: Sequence[dict[str, Any]], kind: str = "step") -> list[float]:
+    """Return the losses that rank 0 sent."""
+    return [one["loss"] for one in found[0]["events"] if one["kind"] == kind]
+
+
+if __name__ == "__main__":
+    named = [Path(text) for text in sys.argv[1:]]
+    sys.exit(main(named[0]) if len(named) == 1 else _parent(named))

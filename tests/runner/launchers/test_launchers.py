@@ -1,0 +1,180 @@
+"""What `tunelock launch` writes: valid for the schemas of pinned releases, and for a shell."""
+
+import gzip
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lockfiles import lock as locks
+from lockfiles.errors import UsageProblem
+from lockfiles.lock import TrainingLock
+from planner.plan.integrity import integrity
+from runner.launchers import kubernetes, skypilot, slurm
+from runner.launchers.job import FILL_IN, Job, job_of
+from tests.lockfiles.samples import LOCK
+from tui.cli import command
+
+DATA = Path(__file__).parents[2] / "data" / "clusters"
+CARDS: dict[str, Any] = {
+    "parallel": {"engine": "ddp", "processes": 16, "nodes": 2},
+    "machine": {"kind": "cuda", "accelerator": "NVIDIA H100 80GB HBM3", "capability": "9.0",
+                "count": 16, "memory_bytes": 80 << 30},
+}  # fmt: skip
+
+
+def job(at: Path = Path("/home/ana/run.lock"), **tables: Any) -> Job:
+    made = LOCK.model_dump() | tables
+    made["revision"] = locks.REVISION
+    lock = locks.of_tables(made)
+    assert isinstance(lock, TrainingLock)
+    found = {"model": at.parent / "Qwen-0.5B", "train": at.parent / "it's rows.jsonl.gz"}
+    return job_of(lock, at, ["model", "train", "test"], found, "ana/tuned")
+
+
+ONE: dict[str, Any] = {}
+TWO: dict[str, Any] = {"parallel": {"engine": "ddp", "processes": 2, "nodes": 2}}
+ALL = pytest.mark.parametrize("tables", [ONE, TWO, CARDS], ids=["one", "two", "cards"])
+
+
+def closed(schema: Any) -> Any:
+    """Return a Kubernetes schema as JSON Schema, in which keys that it does not name are errors:
+    the API server would drop them."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(value) for key, value in schema.items()}
+    if found.get("x-kubernetes-int-or-string") is True:
+        found.pop("type", None)
+    open_ended = found.get("x-kubernetes-preserve-unknown-fields") is True
+    if isinstance(found.get("properties"), dict) and "type" in found and not open_ended:
+        found.setdefault("additionalProperties", False)
+    return found
+
+
+def check(content: Any, schema: Any) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    assert not [str(one) for one in jsonschema.Draft202012Validator(schema).iter_errors(content)]
+
+
+def schema(name: str) -> Any:
+    return json.loads(gzip.decompress((DATA / f"{name}.json.gz").read_bytes()))
+
+
+@ALL
+@pytest.mark.parametrize("kind", ["jobset", "pytorchjob"])
+def test_a_manifest_is_valid(kind: str, tables: dict[str, Any]) -> None:
+    names = {"jobset": "jobset-v0.9.1", "pytorchjob": "pytorchjob-v1.9.0"}
+    own = closed(schema(names[kind]))
+    own["properties"]["metadata"] = {"type": "object"}
+    text = getattr(kubernetes, kind)(job(**tables))
+    content = yaml.safe_load(text)
+    check(content, own)
+    (pod,) = {json.dumps(one, sort_keys=True) for one in _pods(content)}
+    spec = json.loads(pod)
+    container = spec["containers"][0]
+    assert container["command"][:2] == ["sh", "-c"]
+    assert subprocess.run(["sh", "-n", "-c", container["command"][2]]).returncode == 0
+    assert ("--node" in container["command"][2]) == (tables != ONE)
+    wanted = container["resources"]["limits"].get("nvidia.com/gpu")
+    assert wanted == (8 if tables == CARDS else None)
+    content["spec"]["unknown"] = 1
+    with pytest.raises(AssertionError, match="unknown"):
+        check(content, own)
+
+
+def _pods(content: Any) -> list[Any]:
+    """Return what the pods of a manifest are made from, without what differs by kind."""
+    if content["kind"] == "JobSet":
+        (jobs,) = content["spec"]["replicatedJobs"]
+        return [jobs["template"]["spec"]["template"]["spec"]]
+    return [one["template"]["spec"] for one in content["spec"]["pytorchReplicaSpecs"].values()]
+
+
+@ALL
+def test_a_manifest_starts_as_many_pods_as_machines(tables: dict[str, Any]) -> None:
+    wanted = job(**tables)
+    jobset = yaml.safe_load(kubernetes.jobset(wanted))
+    (jobs,) = jobset["spec"]["replicatedJobs"]
+    assert jobs["template"]["spec"]["parallelism"] == wanted.nodes
+    replicas = yaml.safe_load(kubernetes.pytorchjob(wanted))["spec"]["pytorchReplicaSpecs"]
+    assert sum(one["replicas"] for one in replicas.values()) == wanted.nodes
+
+
+@ALL
+def test_a_task_is_valid(tables: dict[str, Any]) -> None:
+    content = yaml.safe_load(skypilot.task(job(**tables)))
+    own = schema("skypilot-0.14.1")
+    check(content, own["task"])
+    check(content["resources"], own["resources"])
+    assert subprocess.run(["sh", "-n", "-c", content["run"]]).returncode == 0
+    assert content["num_nodes"] == job(**tables).nodes
+
+
+@ALL
+def test_a_script_is_bash_with_its_directives_first(tables: dict[str, Any]) -> None:
+    at = Path("/home/ana/it's a\nfolder/run.lock")
+    wanted = job(at, **tables)
+    text = slurm.script(wanted)
+    assert subprocess.run(["bash", "-n"], input=text, text=True).returncode == 0
+    head, _, body = text.partition("\nset -u\n")
+    lines = head.splitlines()
+    assert lines[0] == "#!/bin/bash" and all(line.startswith("#") for line in lines)
+    assert "#SBATCH" not in body
+    words = dict(
+        line.removeprefix("#SBATCH --").partition("=")[::2]
+        for line in lines
+        if line.startswith("#SBATCH ")
+    )
+    assert words["nodes"] == str(wanted.nodes) and words["ntasks-per-node"] == "1"
+    assert words["signal"] == "B:TERM@300" and "requeue" in words
+    assert words.get("gpus-per-node") == ("8" if tables == CARDS else None)
+    assert ("mem" in words) == (tables != CARDS)
+    cd = next(line for line in body.splitlines() if line.startswith("cd "))
+    shown = subprocess.run(
+        ["bash", "-c", cd.replace("cd ", "printf %s ").replace(" || exit", "")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert shown.stdout == str(at.parent)
+
+
+def test_what_is_to_be_filled_in_and_copied_is_said() -> None:
+    for write in (kubernetes.jobset, kubernetes.pytorchjob, skypilot.task):
+        text = write(job(**CARDS))
+        assert "/home/ana/Qwen-0.5B -> /work/model\n" in text
+        assert "/work/train.jsonl.gz\n" in text and "the input `test` -> /work/test\n" in text
+        assert "Fill in" in text and "--allow ana/tuned" in text
+    text = slurm.script(job(**CARDS))
+    assert f"test: {FILL_IN}" in text and "model: /home/ana/Qwen-0.5B" in text
+
+
+def test_what_a_lock_says_stays_in_its_comment() -> None:
+    hostile = replace(job(**CARDS), accelerator="H100\nrun: rm", model="a/b\nsetup: rm")
+    texts = [write(hostile) for write in (kubernetes.jobset, skypilot.task, slurm.script)]
+    for text in texts:
+        assert not [line for line in text.splitlines() if line.startswith(("run: rm", "setup: rm"))]
+    assert "H100\\nrun: rm" in texts[1]
+
+
+def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
+    tables = LOCK.model_dump()
+    whole = locks.of_tables(tables | {"integrity": integrity(tables)})
+    (tmp_path / "run.lock").write_text(locks.write(whole))
+    lock = str(tmp_path / "run.lock")
+    for words, said in (
+        ([lock], "No cluster was named."),
+        ([lock, "--slurm", "--skypilot"], "Several clusters were named."),
+        ([str(tmp_path / "none"), "--slurm"], "does not exist."),
+        ([lock, "--slurm", "--out", str(tmp_path)], "cannot be written"),
+        ([lock, "--slurm", "--locate", "other=x"], "`other` is not a local input"),
+    ):
+        with pytest.raises(UsageProblem) as problem:
+            command(["launch", *words])
+        assert said in problem.value.message and problem.value.hint
+    command(["launch", lock, "--slurm", "--out", str(tmp_path / "job.sh")])
+    assert (tmp_path / "job.sh").read_text().startswith("#!/bin/bash\n")
