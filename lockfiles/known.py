@@ -22,6 +22,7 @@ ANSWERS = frozenset(
         "method.objective", "method.kind", "method.rank", "method.alpha", "method.dropout",
         "method.targets", "method.modules", "method.bias", "method.micro_batch",
         "method.checkpointing", "method.packing", "method.compile", "method.cuda_graphs",
+        "method.base_products",
         "train.max_length", "train.epochs", "train.learning_rate", "train.effective_batch",
         "train.effective_tokens", "train.warmup_ratio", "train.weight_decay", "train.seed",
         "train.keep", "train.exact",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from lockfiles import known, limits, sense_of_reasons, sense_of_rows, sense_of_stages
 from lockfiles.engines import ENGINES
+from lockfiles.objectives import NAMES
 from lockfiles.sense_of_rows import Contradiction, pinned, shown, unique
 from lockfiles.tables import Tables, TrainingTables, names_of
 
@@ -117,10 +118,28 @@ def _passes(lock: TrainingTables) -> Iterator[Contradiction]:
         yield "train.kernels", f"cannot be `compiled` with `{lock.parallel.engine}`"
     if train.kernels == "compiled" and not (laid and lock.machine.kind == "cuda"):
         yield "train.kernels", "is for passes of `train.pass_tokens` on a card"
+    yield from _fp8(lock)
     if train.attention == "varlen" and not (laid and lock.machine.kind == "cuda"):
         yield "train.attention", "is for passes of `train.pass_tokens` on a card"
     elif train.attention == "varlen" and train.dtype != "bfloat16":
         yield "train.attention", "is for `train.dtype` of `bfloat16`"
+
+
+def _fp8(lock: TrainingTables) -> Iterator[Contradiction]:
+    """Products in FP8: of what they were measured with only."""
+    train, name = lock.train, "train.base_products"
+    if train.base_products != "fp8":
+        return
+    if train.kernels != "compiled" or train.attention != "varlen":
+        yield name, "is `fp8`, which is for compiled layers and `train.attention` of `varlen`"
+    if lock.method.kind != "lora":
+        yield name, f"is `fp8`, which is for `lora`, not for `{lock.method.kind}`"
+    if lock.objective.name != NAMES[0]:
+        yield name, f"is `fp8`, which is for `{NAMES[0]}`, not for `{lock.objective.name}`"
+    if lock.parallel.processes > 1:
+        yield name, "is `fp8`, which is for one process"
+    if lock.exactness.exact:
+        yield name, "is `fp8`, for which bit-exact results are not verified"
 
 
 def _method(lock: TrainingTables) -> Iterator[Contradiction]:

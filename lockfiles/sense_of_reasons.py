@@ -56,6 +56,8 @@ _FORMS: tuple[tuple[str, str, Said], ...] = (
     ("train.kernels", r"torch (compile)s the layers", lambda lock: _compiles(lock)),
     ("train.kernels", r"Compiling the layers takes (about)", lambda lock: _as_they_are(lock)),
     ("train.kernels", r"Layers are (not compiled)", lambda lock: _not_compiled(lock)),
+    ("train.base_products", r"You set (FP8) products", lambda lock: _in_fp8(lock)),
+    ("train.base_products", r"FP8 products .* (could) make", lambda lock: _in_bf16(lock)),
     ("train.graph_sizes", r"Passes are (filled up)", lambda lock: _filled(lock)),
     ("train.graph_sizes", r"Passes are (not) recorded", lambda lock: _unrecorded(lock)),
     ("train.graph_sizes", r"CUDA graphs would (not)", lambda lock: _unrecorded(lock)),
@@ -117,6 +119,14 @@ def _as_they_are(lock: TrainingTables) -> object:
 
 def _not_compiled(lock: TrainingTables) -> object:
     return "not compiled" if lock.train.kernels == "eager" else None
+
+
+def _in_fp8(lock: TrainingTables) -> object:
+    return "FP8" if lock.train.base_products == "fp8" else None
+
+
+def _in_bf16(lock: TrainingTables) -> object:
+    return "could" if lock.train.base_products == "bf16" else None
 
 
 def _filled(lock: TrainingTables) -> object:

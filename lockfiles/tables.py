@@ -42,7 +42,8 @@ memory and its time were measured by. Revision 5 adds the facts of a model that 
 layers are computed on a card, `train.kernels` and `train.graph_sizes`, and the ends of answers that
 a template prints only with the next turn, `template.answer_end` and `template.call_end`. Revision 8
 adds `parallel.bucket` and `parallel.prefetch`, passes of several processes, the packages of an
-engine in `packages`, and trainings on several machines: `parallel.nodes`.
+engine in `packages`, trainings on several machines, `parallel.nodes`, and products of the frozen
+base in FP8, `train.base_products`.
 `lockfiles.revisions` reads the earlier ones. An objective, a kind of stage or an engine that was
 added later raises it by its own `since`.
 """

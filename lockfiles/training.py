@@ -14,6 +14,7 @@ _OMITTED: Mapping[str, object] = {
     "passes_sha256": [], "pass_tokens": 0, "most_passes": 1, "kernels": "eager", "graph_sizes": [],
     "nodes": 1, "offload": "none", "bucket": limits.BUCKET_ELEMENTS,
     "prefetch": limits.PREFETCHED_ELEMENTS,
+    "base_products": "bf16",
 }  # fmt: skip
 """Keys that are omitted where they have their default, as in locks before they were known."""
 
@@ -86,6 +87,9 @@ class Train(Table):
     kernels: Literal["eager", "compiled"] = "eager"
     """Whether the operations of a layer run one by one, or as torch compiles them. Omitted where
     it is `eager`."""
+    base_products: Literal["bf16", "fp8"] = "bf16"
+    """What the products of the frozen layers under adapters are computed in; `fp8` rounds their
+    weights, their inputs and the gradients of their outputs. Omitted where it is `bf16`."""
     graph_sizes: list[_Tokens] = Field(default=[], max_length=limits.MOST_GRAPHS, fail_fast=True)
     """With `pass_tokens` on a card, the sizes in tokens, ascending, that passes are filled up to:
     a pass of each size is recorded as CUDA graphs, which all others of that size replay. Omitted

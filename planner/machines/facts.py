@@ -8,6 +8,8 @@ from typing import Literal
 from lockfiles.files import write_out
 
 HALF_GIB = 1 << 29
+FP8_CAPABILITY = (8, 9)
+"""The compute capability of the first cards with FP8 units."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,14 @@ class Gpu:
         others in the catalogue."""
         major = self.compute_capability.partition(".")[0]
         return self.vendor != "NVIDIA" or (major.isdecimal() and int(major) >= 8)
+
+    @property
+    def computes_fp8(self) -> bool:
+        """Whether it multiplies in FP8 as training does: NVIDIA cards from compute capability
+        8.9."""
+        major, _, minor = self.compute_capability.partition(".")
+        known = self.vendor == "NVIDIA" and major.isdecimal() and minor.isdecimal()
+        return known and (int(major), int(minor)) >= FP8_CAPABILITY
 
 
 @dataclass(frozen=True)

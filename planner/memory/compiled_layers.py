@@ -8,6 +8,7 @@ trained layers their input. `tests/runner/trace/partition.py` prints what a fami
 
 from dataclasses import replace
 
+from planner.memory import fp8
 from planner.memory.family_quirks import habits
 from planner.memory.widths import quantised, stream_width
 from planner.models.facts import Architecture
@@ -102,7 +103,8 @@ def backward(shape: Architecture, profile: Profile, block: Block) -> int:
     replaced = read == 2 and not fused and not (scaled and profile.dropped == 0)
     tensors = 1 + read * (2 if scaled else 1) - replaced
     at_product = (tensors * inner + hidden * (not _normed_last(shape))) * profile.tokens
-    at_weight = (inner + hidden) * profile.tokens
+    at_product += fp8.backward(profile, block, "mlp")
+    at_weight = (inner + hidden) * profile.tokens + fp8.backward(profile, block, "down")
     if quantised(shape, profile):
         at_weight += _down_weight(profile, block)
     return max(at_product, at_weight, attends)
@@ -128,7 +130,7 @@ def _attention_backward(shape: Architecture, profile: Profile, block: Block) -> 
         "freed: inputs": -sum(_inputs(shape, profile, replace(block, linears=behind))),
     }
     weights = width * sum(part.size for part in behind) * full
-    return sum(made.values()) * profile.tokens + weights
+    return sum(made.values()) * profile.tokens + weights + fp8.backward(profile, block, "attention")
 
 
 def _inputs(shape: Architecture, profile: Profile, block: Block) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from planner.memory import (
     backward,
     compiled_layers,
     first_layer,
+    fp8,
     loss_head,
     per_layer_inputs,
     places,
@@ -53,7 +54,9 @@ def estimate(model: Sized, profile: Profile) -> Estimate:
     left = _left(shape, profile, blocks, resident)
     quiet = {"scratch": _quiet(shape, profile, blocks)}
     phases = {
-        "load": held | {"gradients": 0, "optimizer states": 0, **_files(model, profile)},
+        "load": held
+        | {"gradients": 0, "optimizer states": 0, **_files(model, profile)}
+        | _before_rounding(shape, profile, held),
         "forward": _forward(shape, profile, blocks, shares, left),
         "reference": _reference(shape, profile, blocks, shares, left),
         "backward": _backward(shape, profile, blocks, shares, left),
@@ -116,6 +119,16 @@ def _all_layers(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]
     for what, each in first_layer.less(shape, profile, blocks).items():
         total[what] -= each * tokens
     return total
+
+
+def _before_rounding(
+    shape: Architecture, profile: Profile, held: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the weights before they are rounded, and what rounding them needs."""
+    if profile.base_products != "fp8":
+        return {}
+    loaded = held["weights"] + fp8.less(shape, profile)
+    return {"weights": loaded, "scratch": fp8.converting(shape, profile)}
 
 
 def _forward(
@@ -202,7 +215,10 @@ def _reference(
 
 def _quiet(shape: Architecture, profile: Profile, blocks: tuple[Block, ...]) -> int:
     """Return the peak of a pass without gradients."""
-    inside = max(transient.without_gradient(shape, profile, block) for block in blocks)
+    inside = max(
+        transient.without_gradient(shape, profile, block) + fp8.rounding(profile, block)
+        for block in blocks
+    )
     return max(inside, per_layer_inputs.without_gradient(shape, profile))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
-from planner.memory import sharding
+from planner.memory import fp8, sharding
 from planner.memory.facts import MIB, Sized
 from planner.memory.shares import Shares
 from planner.memory.trainable import states, stored_parameters, trained_parameters
@@ -79,7 +79,7 @@ def weights(model: Sized, profile: Profile) -> int:
         return rest + int(linear * NF4_BITS / 8)
     if bits == 8:
         return rest + linear + 4 * outputs
-    return stored * profile.width
+    return stored * profile.width - fp8.less(model.architecture, profile)
 
 
 @lru_cache(maxsize=4096)

@@ -45,6 +45,8 @@ def of_plan(plan: Profile, lengths: Sequence[int], rows: int, seed: int, epochs:
     table: dict[str, object] = {"pass_tokens": most}
     table |= {"most_passes": passes} if passes > 1 else {}
     table |= {"kernels": plan.kernels} if plan.kernels != "eager" else {}
+    if plan.base_products != "bf16":
+        table["base_products"] = plan.base_products
     if plan.graph_sizes:
         tokens = [one for epoch in found for one in epoch.tokens]
         table["graph_sizes"] = list(sizes(tokens, plan.graph_sizes))

@@ -148,4 +148,15 @@ QUESTIONS: tuple[Question, ...] = (
         "auto",
         ("auto", "on", "off"),
     ),
+    Question(
+        "method.base_products",
+        "method",
+        "choice",
+        "Products of the base model",
+        "With LoRA, `fp8` rounds the frozen weights and what they are multiplied by to 8 bits. "
+        "Large models then train faster on cards with FP8 units.",
+        "bf16",
+        ("bf16", "fp8"),
+        applies=ADAPTER,
+    ),
 )

@@ -59,13 +59,16 @@ def _checkpointed(candidates: Candidates, plan: Profile, on: tuple[str, str]) ->
 
 
 def methods(candidates: Candidates) -> Iterator[Change]:
-    """Yield the adapter methods other than the one that was set."""
-    kinds: tuple[Kind, ...] = ("lora", "qlora")
-    for kind in kinds:
-        if candidates.request.method in (None, kind) or kind not in candidates.possible:
+    """Yield the adapter methods other than the one that was set, or that FP8 products are for."""
+    asked, kinds = candidates.request, tuple[Kind, ...](("lora", "qlora"))
+    rounds = asked.base_products == "fp8"
+    for kind in kinds if asked.method or rounds else ():
+        if kind in candidates.kinds or kind not in candidates.possible:
             continue
-        other = replace(candidates, request=replace(candidates.request, method=kind))
-        yield Change((("method.kind", kind),), other, best_or_least(other, kind))
+        plain = replace(asked, method=kind, base_products="bf16")
+        other = replace(candidates, request=plain)
+        answers = (("method.kind", kind), *((("method.base_products", "bf16"),) * rounds))
+        yield Change(answers, other, best_or_least(other, kind))
 
 
 def lengths(candidates: Candidates, plan: Profile) -> Iterator[Change]:

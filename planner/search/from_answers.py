@@ -10,8 +10,9 @@ from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.layouts import Offload
-from planner.search import dropout, effective_tokens, lora_targets
+from planner.search import dropout, effective_tokens, fp8, lora_targets
 from planner.search.candidates import Candidates
+from planner.search.contradiction import Contradiction
 from planner.search.kernels import may_compile, may_record
 from planner.search.request import Request
 from planner.setup.setup import Kind
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
 RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
 """Adapter rank by `goal.change`, from the fine-tuning guide's table of ranks."""
 
-_Contradiction = tuple[bool, tuple[str | Key, ...], Answer]
-"""Whether it holds, its sentence, and the answer that resolves it."""
-
 
 def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     """Return the machine that a plan can use: without its cards where `machine.device` is `cpu`.
 
     Several machines are counted together. Raises DoesNotFit where the answers ask for more cards
-    than there are.
+    than there are, or for FP8 products that these cannot compute.
     """
+    found = _counted(answers, machine)
+    fp8.check_cards(answers.text(fp8.KEY), found)
+    return found
+
+
+def _counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     nodes = answers.integer("machine.nodes")
     machine = machine.several(nodes)
     device, processes = answers.text("machine.device"), answers.integer("machine.processes")
@@ -113,6 +117,7 @@ def _request(
         packing=switch[answers.text("method.packing")],
         compiled=switch[answers.text("method.compile")],
         recorded=switch[answers.text("method.cuda_graphs")],
+        base_products="fp8" if answers.text(fp8.KEY) == "fp8" else "bf16",
         exact=answers.flag("train.exact"),
         processes=answers.integer("machine.processes"),
         nodes=answers.integer("machine.nodes"),
@@ -125,7 +130,7 @@ def _set(value: str) -> str | None:
     return None if value == "auto" else value
 
 
-def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
+def _contradictions(found: Candidates) -> Iterator[Contradiction]:
     asked, family = found.request, found.model.architecture.family
     yield (
         asked.method == "qlora" and bool(found.no_qlora),
@@ -151,12 +156,13 @@ def _contradictions(found: Candidates) -> Iterator[_Contradiction]:
         ),
         Answer("method.packing", "off"),
     )
+    yield from fp8.contradictions(found)
     yield from _layers(found)
     yield from _spread(found)
     yield from _batch(found)
 
 
-def _layers(found: Candidates) -> Iterator[_Contradiction]:
+def _layers(found: Candidates) -> Iterator[Contradiction]:
     if not found.layouts:
         return
     asked, shape = found.request, found.model.architecture
@@ -180,7 +186,7 @@ def _layers(found: Candidates) -> Iterator[_Contradiction]:
     )
 
 
-def _spread(found: Candidates) -> Iterator[_Contradiction]:
+def _spread(found: Candidates) -> Iterator[Contradiction]:
     asked, on_cpu = found.request, found.machine.kind == "cpu"
     yield (
         on_cpu and asked.parallel is not None and not ENGINES[asked.parallel].on_cpu,
@@ -210,7 +216,7 @@ def _spread(found: Candidates) -> Iterator[_Contradiction]:
     )
 
 
-def _batch(found: Candidates) -> Iterator[_Contradiction]:
+def _batch(found: Candidates) -> Iterator[Contradiction]:
     asked = found.request
     effective, processes, micro = asked.effective_batch, asked.processes, asked.micro_batch or 1
     whole = -(-effective // processes) * processes

@@ -28,6 +28,8 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
     gain = _gain(candidates, chosen, other)
     card = candidates.card
     took = f" about {compile_seconds(candidates.model, chosen, card):.0f} s" if card else ""
+    if on and chosen.base_products == "fp8":
+        return f"torch compiles the layers{took and ', in'}{took}: FP8 products need that."
     if on:
         said = f"torch compiles the layers{took and ', in'}{took} before the first step"
         if gain is None or gain <= TIE:

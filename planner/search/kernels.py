@@ -39,7 +39,9 @@ def may_record(model: Sized, plan: Profile) -> bool:
 
 def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:
     """Yield a plan with each way to compute its layers that is possible and not ruled out."""
+    rounds = asked.base_products == "fp8" and plan.method == "lora"
     compiling = (False, True) if asked.compiled is None else (asked.compiled,)
+    compiling = (True,) if rounds else compiling
     untried = asked.exact and plan.method == "qlora"  # `planner.plan.exactness`
     unset = (False,) if untried else (False, True)
     recording = unset if asked.recorded is None else (asked.recorded,)
@@ -48,6 +50,7 @@ def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:
             yield replace(
                 plan,
                 kernels="compiled" if compiled else "eager",
+                base_products="fp8" if rounds and compiled else "bf16",
                 graph_sizes=_sizes(asked) if recorded else 0,
             )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from planner.models.layers import blocks
 from planner.search import (
     effective_tokens,
+    fp8,
     kernel_reasons,
     layout_reasons,
     pass_reasons,
@@ -66,6 +67,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         **pass_reasons.packing(candidates, chosen),
         **pass_reasons.bounds(candidates, chosen),
         **kernel_reasons.why(candidates, chosen),
+        **fp8.why(candidates, chosen),
         "train.dtype": _dtype(candidates, chosen),
         **_kernels(candidates),
     }

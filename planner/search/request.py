@@ -60,6 +60,8 @@ class Request:
     """Whether rows are packed into rows of `longest` tokens."""
     compiled: bool | None = None
     """Whether torch compiles the layers."""
+    base_products: Literal["bf16", "fp8"] = "bf16"
+    """What the products of the frozen base are computed in."""
     exact: bool = False
     """Whether results must be bit-exact."""
     recorded: bool | None = None

@@ -82,6 +82,8 @@ class Space:
         """Methods to choose from, the best first."""
         if self.request.method:
             return (self.request.method,)
+        if self.request.base_products == "fp8":
+            return ("lora",)
         return tuple(kind for kind in self.possible if kind != "full")
 
     @cached_property
@@ -126,7 +128,7 @@ class Space:
             return (asked.packing,)
         able = self.packs and self.spec.packs and (asked.processes == 1 or self.flows)
         choice = able and self.differ and self.machine.kind == "cuda"
-        if choice and (asked.compiled or asked.recorded):
+        if choice and (asked.compiled or asked.recorded or asked.base_products == "fp8"):
             return (True,)
         return (True, False) if choice else (False,)
 

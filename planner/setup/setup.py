@@ -72,6 +72,8 @@ class Profile:
     the family's own attention does it, by a mask."""
     kernels: Literal["eager", "compiled"] = "eager"
     """Whether the operations of layers run one by one, or as torch compiles them."""
+    base_products: Literal["bf16", "fp8"] = "bf16"
+    """What the products of frozen layers under adapters are computed in."""
     graph_sizes: int = 0
     """Number of the sizes that passes are filled up to and recorded for, as CUDA graphs."""
     parallel: EngineName = "single"

@@ -36,6 +36,8 @@ class Coefficients:
 
     matrix_share: float = 0.75
     """Share of the card's bf16 rate that matrix products reach."""
+    fp8_share: float = 1.47
+    """The same for matrix products in FP8."""
     attention_share: float = 0.53
     """The same for fused attention, forward."""
     attention_backward_share: float = 0.6
@@ -82,7 +84,7 @@ class Coefficients:
         return self._seconds(work, card, self.attention_backward_share)
 
     def _seconds(self, work: Work, card: Rated, attention_share: float) -> float:
-        products = work.matrix_flops / self.matrix_share
+        products = work.matrix_flops / self.matrix_share + work.fp8_flops / self.fp8_share
         products += work.attention_flops / attention_share + work.masked_flops / self.masked_share
         moved = work.traffic_bytes / self.traffic_share + work.expert_bytes / self.expert_share
         moved += work.dequantized_bytes / self.dequantize_share

@@ -9,6 +9,7 @@ from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.layers import TILE_COLUMNS, TILE_TOKENS, Block
 from planner.setup.setup import Profile
+from planner.speed import fp8
 from planner.speed.compiled import compiled_parts
 from planner.speed.mixers import effort
 from planner.speed.parts import Part, adapters, one_key, parts
@@ -79,6 +80,7 @@ def _forward(shape: Architecture, profile: Profile, block: Block) -> Work:
     moved = _tokens(shape, profile) * sum(part.elements * part.forward_bytes for part in found)
     elements = Work(traffic_bytes=moved, launches=sum(part.forward_launches for part in found))
     own = _products(shape, profile, block) + _narrow(profile, block)
+    own += fp8.products(profile, block, backward=False)
     return elements + own + _mixed(shape, profile, block)
 
 
@@ -87,7 +89,7 @@ def _backward(shape: Architecture, profile: Profile, block: Block) -> Work:
     moved = _tokens(shape, profile) * sum(part.elements * part.backward_bytes for part in found)
     elements = Work(traffic_bytes=moved, launches=sum(part.backward_launches for part in found))
     own = _products(shape, profile, block) + _narrow(profile, block) * 2
-    own += _gradients(shape, profile, block)
+    own += _gradients(shape, profile, block) + fp8.products(profile, block, backward=True)
     return elements + own + _mixed(shape, profile, block) * BACKWARD_ATTENTION
 
 

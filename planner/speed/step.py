@@ -174,4 +174,4 @@ def flops(model: Sized, profile: Profile) -> float:
     """Return the floating-point operations of one micro-step's matrix products and attention."""
     shape = model.architecture
     total = forward(shape, profile) + recomputed(shape, profile) + backward(shape, profile)
-    return total.matrix_flops + total.attention_flops + total.masked_flops
+    return total.matrix_flops + total.fp8_flops + total.attention_flops + total.masked_flops

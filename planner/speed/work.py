@@ -9,6 +9,8 @@ class Work:
 
     matrix_flops: float = 0.0
     """Operations of matrix products."""
+    fp8_flops: float = 0.0
+    """Operations of matrix products in FP8."""
     attention_flops: float = 0.0
     """Operations of fused attention, on pairs of tokens that attend to each other."""
     masked_flops: float = 0.0
@@ -25,6 +27,7 @@ class Work:
     def __add__(self, other: "Work") -> "Work":
         return Work(
             self.matrix_flops + other.matrix_flops,
+            self.fp8_flops + other.fp8_flops,
             self.attention_flops + other.attention_flops,
             self.masked_flops + other.masked_flops,
             self.traffic_bytes + other.traffic_bytes,
@@ -36,6 +39,7 @@ class Work:
     def __mul__(self, times: float) -> "Work":
         return Work(
             self.matrix_flops * times,
+            self.fp8_flops * times,
             self.attention_flops * times,
             self.masked_flops * times,
             self.traffic_bytes * times,

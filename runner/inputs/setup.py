@@ -32,6 +32,7 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
         packing=lock.stream.packing,
         pass_tokens=train.pass_tokens,
         kernels=train.kernels,
+        base_products=train.base_products,
         graph_sizes=len(train.graph_sizes),
         attention="varlen" if train.attention == "varlen" else "own",
         autocast=AUTOCAST and train.dtype == "bfloat16",

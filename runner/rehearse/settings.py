@@ -36,6 +36,7 @@ def train_of(profile: Profile, accumulation: int, family: str) -> Train:
         attention="varlen" if profile.attention == "varlen" else attention(family),
         pass_tokens=profile.pass_tokens,
         kernels=profile.kernels,
+        base_products=profile.base_products,
         graph_sizes=[profile.in_passes().length] if profile.graph_sizes else [],
         checkpointing=profile.checkpointing,
         keep="last",

@@ -170,6 +170,7 @@ def check_device(lock: TrainingLock) -> None:
     check_kind(lock, facts)
     _check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
+    check_fp8_units(lock, facts.gpus)
     if lock.machine.kind == "cuda":
         card = fullest(lock, facts)
         free, where = card.free_bytes, f"`{card.name}`"
@@ -232,6 +233,15 @@ def check_exact_card(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
             f"The lock promises bit-identical results on `{planned}`, but this card is "
             f"`{cards[0].name}`.",
             fix=PLAN_AGAIN,
+        )
+
+
+def check_fp8_units(lock: TrainingLock, cards: Sequence[machine.Gpu]) -> None:
+    """Raise DoesNotFit if the lock computes in FP8 and the first card cannot."""
+    if lock.train.base_products == "fp8" and cards and not cards[0].computes_fp8:
+        raise DoesNotFit(
+            f"The lock computes products in FP8, which `{cards[0].name}` cannot.",
+            fix=Steps((Answer("method.base_products", "bf16"), PLAN_AGAIN)),
         )
 
 

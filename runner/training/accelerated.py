@@ -1,4 +1,5 @@
-"""What makes passes fast on a card: compiled and recorded layers, and the scored positions only."""
+"""What makes passes fast on a card: compiled and recorded layers, products of the base in FP8, and
+the scored positions only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import torch
 
 from lockfiles.lock import Train
 from runner.training.compiled import compile_layers
+from runner.training.fp8 import round_base
 from runner.training.graphs import Graphs
 from runner.training.scored import Scored
 
@@ -29,6 +31,8 @@ class Accelerated:
         `choose` says whether only scored positions are returned, which is for cards: TRL scores all
         of them on a CPU.
         """
+        if settings.base_products == "fp8":
+            round_base(model)
         if settings.kernels == "compiled":
             compile_layers(model)
         whole = model.get_base_model() if hasattr(model, "peft_config") else model

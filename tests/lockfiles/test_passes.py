@@ -14,7 +14,7 @@ PASSES: list[Change] = [
     ("machine", CARD | {"memory_bytes": 1 << 30}), ("train.dtype", "bfloat16"),
     ("stream.packing", True), ("stream.passes_sha256", [SHA]), ("train.pass_tokens", 200),
     ("train.attention", "varlen"), ("train.kernels", "compiled"),
-    ("train.graph_sizes", [64, 192, 256]),
+    ("train.graph_sizes", [64, 192, 256]), ("train.base_products", "fp8"),
 ]  # fmt: skip
 ZERO3 = {"engine": "zero3", "processes": 1}
 NO_PASSES: list[Change] = [
@@ -22,15 +22,18 @@ NO_PASSES: list[Change] = [
     ("train.attention", "sdpa"),
 ]  # fmt: skip
 
+PLAIN: list[Change] = [("train.kernels", "eager"), ("train.base_products", "bf16")]
 
-def test_compiled_layers_and_recorded_passes_are_a_lock() -> None:
+
+def test_compiled_layers_in_fp8_and_recorded_passes_are_a_lock() -> None:
     made = Lock.model_validate(tables(*PASSES))
     assert lock.parse(lock.write(made)) == made
 
 
 def test_defaults_are_omitted() -> None:
-    text = lock.write(Lock.model_validate(tables(*PASSES, *NO_PASSES, ("train.kernels", "eager"))))
-    assert "kernels" not in text and "graph_sizes" not in text
+    text = lock.write(Lock.model_validate(tables(*PASSES, *NO_PASSES, *PLAIN)))
+    for name in ("kernels", "graph_sizes", "base_products"):
+        assert name not in text
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,13 @@ def test_defaults_are_omitted() -> None:
         ([("parallel", ZERO3)], "is not for `zero3`"),
         ([("parallel", ZERO3), ("train.graph_sizes", [])], "cannot be `compiled` with `zero3`"),
         (NO_PASSES, "is for passes of `train.pass_tokens` on a card"),
+        ([("train.kernels", "eager")], "is for compiled layers and `train.attention` of"),
+        ([("method.kind", "qlora")], "is for `lora`, not for `qlora`"),
+        ([("exactness.exact", True)], "bit-exact results are not verified"),
+        ([("train.base_products", "int8")], "`train.base_products` on line"),
+        ([("why", {"train.base_products": "FP8 products (`a`) could make this run 9%"})],
+         "another value"),
+        ([("why", {"train.base_products": "You set FP8 products."}), *PLAIN], "another value"),
         ([("train.kernels", "triton")], "`train.kernels` on line"),
         ([("machine", tables()["machine"]), ("train.dtype", "float32"),
           ("train.attention", "sdpa"), ("train.graph_sizes", [])],

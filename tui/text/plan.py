@@ -43,6 +43,7 @@ def summary(lock: Lock) -> list[str]:
             *(["train.accumulation"] if train.accumulation > 1 or train.pass_tokens else []),
             "stream.packing",
             "train.kernels",
+            "train.base_products",
             "train.graph_sizes",
         ),
         *_sizes(lock),

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tests.gpu.fp8.linear import rounded
+from runner.training.fp8 import rounded
 
 SHAPES = ((4096, 4096), (1024, 4096), (14336, 4096), (4096, 14336))
 """Outputs and inputs: of q and o, of k and v, of gate and up, and of down."""

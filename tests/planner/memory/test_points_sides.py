@@ -6,7 +6,7 @@ optimizer has states; later steps are those of the first 23.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,16 @@ def setup_of(point: dict[str, Any], tokens: int) -> Profile:
     )  # fmt: skip
 
 
-def predicted(point: dict[str, Any]) -> int:
+Setup = Callable[[dict[str, Any], int], Profile]
+"""Returns the setup of a pass of a point with some tokens."""
+
+
+def predicted(point: dict[str, Any], setup: Setup = setup_of) -> int:
     """Return the estimated peak of the steps that were measured, in bytes."""
     model = model_of(point["model"])
     later = max(sum(rows) for step in steps(point) for rows in step)
     first, after = (
-        estimate(model, setup_of(point, tokens)).peak
-        for tokens in (rows_and_tokens(point)[1], later)
+        estimate(model, setup(point, tokens)).peak for tokens in (rows_and_tokens(point)[1], later)
     )
     return max(first.peak_bytes - first.components["optimizer states"], after.peak_bytes)
 

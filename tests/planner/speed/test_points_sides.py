@@ -18,6 +18,7 @@ from tests.planner.memory.test_compiled_layers import model_of
 from tests.planner.memory.test_points_sides import (
     AGAIN,
     FIRST,
+    Setup,
     graph_sizes,
     rows_and_tokens,
     setup_of,
@@ -33,7 +34,7 @@ POINTS = [
 ]
 
 
-def _seconds(point: dict[str, Any]) -> float:
+def predicted_seconds(point: dict[str, Any], setup_of: Setup = setup_of) -> float:
     """Return the predicted seconds of a point's steps after the first ones."""
     model, card = model_of(point["model"]), find_accelerator(point["card"])
     rows, most = rows_and_tokens(point)
@@ -52,7 +53,7 @@ def errors() -> tuple[float, ...]:
     """Return predicted over measured seconds, less 1, of each point."""
     found = []
     for point in POINTS:
-        found.append(_seconds(point) / sum(point["step_seconds"][WARM:]) - 1)
+        found.append(predicted_seconds(point) / sum(point["step_seconds"][WARM:]) - 1)
         print(f"{found[-1]:+.1%} {point['line']}")
     return tuple(found)
 

@@ -142,10 +142,11 @@ def test_a_lock_for_a_newer_program_is_refused(lock: TrainingLock) -> None:
         ("last-of-revision-4", 4),
         ("last-of-revision-5", 5),
         ("last-of-revision-6", 6),
+        ("last-of-revision-7", 7),
     ],
 )
 def test_locks_of_an_older_revision_are_read_and_hold(name: str, revision: int) -> None:
-    """Written by the programs of their time, the first two and the last for an NVIDIA L4."""
+    """Written by the programs of their time, the first two and the last two for an NVIDIA L4."""
     found = locks.read(Path(__file__).parents[2] / "lockfiles" / "old" / f"{name}.lock").training()
     assert found.revision == revision < locks.REVISION
     assert [stage.id for stage in found.stage] == [stage.kind for stage in found.stage]

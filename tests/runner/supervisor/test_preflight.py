@@ -141,6 +141,16 @@ def test_exact_results_are_promised_for_the_card_of_the_lock(lock: Lock) -> None
         preflight.check_exact_card(exact, [other])
 
 
+def test_products_in_fp8_are_for_cards_with_units_for_them(lock: Lock) -> None:
+    found = changed(lock, "train", base_products="fp8").training()
+    preflight.check_fp8_units(found, [Gpu("NVIDIA L4", 1, 1, "8.9")])
+    older = [Gpu("NVIDIA A100-SXM4-80GB", 1, 1, "8.0")]
+    preflight.check_fp8_units(lock.training(), older)
+    with pytest.raises(DoesNotFit, match="in FP8, which `NVIDIA A100-SXM4-80GB` cannot") as caught:
+        preflight.check_fp8_units(found, older)
+    assert "base_products" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("allowed", [(), ("someone/else",)])
 def test_a_lock_alone_is_no_consent_to_push(
     lock: Lock, tmp_path: Path, allowed: tuple[str, ...]
