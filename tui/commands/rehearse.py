@@ -139,7 +139,7 @@ def _no_rows(missing: tuple[str, ...]) -> "UsageProblem":
 
     return UsageProblem(
         "`--tune` compares plans on the rows of the run, and some of its files are missing.",
-        fix=Option(" ".join(f"--locate {name}=PATH" for name in missing)),
+        fix=Option(" ".join(["--locate {}"] * len(missing)), *(f"{one}=PATH" for one in missing)),
     )
 
 
