@@ -75,7 +75,7 @@ def rows(vocabulary: int) -> tuple[Example, ...]:
 def request_of(model: str, method: Kind, packing: bool) -> FitRequest:
     """Return the plans that `tunelock fit` scores for rows of `LENGTH`."""
     wish = Wish(method=method, length=LENGTH, packing=packing)
-    return FitRequest(models.find(model), machine(), wish)
+    return FitRequest(models.find(model), machine(), wish, padded=True)
 
 
 def machine() -> MachineFacts:

@@ -76,7 +76,7 @@ class Question:
     def request(self) -> FitRequest:
         """The plans that `tunelock fit` scores."""
         machine = machines.named(f"{self.card}:{self.count}")
-        wish = Wish(method=self.method, offload="none")
+        wish = Wish(method=self.method, offload="none", packing=False)
         return FitRequest(models.find(self.size.model), machine, wish)
 
 

@@ -43,7 +43,7 @@ class Question:
     @property
     def request(self) -> FitRequest:
         """The plans that `tunelock fit` scores."""
-        wish = Wish(method=self.method, length=self.length)
+        wish = Wish(method=self.method, length=self.length, packing=False)
         return FitRequest(models.find(self.model), machines.sized(self.gib, all_free=True), wish)
 
 

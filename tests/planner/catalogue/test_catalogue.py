@@ -11,6 +11,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Option
 from planner.catalogue import lookup
 from planner.catalogue.card_memory import usable_bytes
+from planner.catalogue.links import Links
 from planner.catalogue.lookup import (
     Accelerator,
     CatalogueModel,
@@ -201,7 +202,7 @@ def test_facts_of_two_cards() -> None:
     assert find_accelerator("RTX 3090") == Accelerator(
         name="RTX 3090", vendor="NVIDIA", memory_bytes=24 * GIB,
         bandwidth_bytes_per_second=936.2e9, bf16_flops=71.2e12, compute_capability="8.6",
-        usable_bytes=int(23.56 * GIB),
+        usable_bytes=int(23.56 * GIB), links=Links(15.75e9, 12.5e9),
     )  # fmt: skip
     assert find_accelerator("H200").memory_bytes == 143771 << 20
 
