@@ -250,9 +250,14 @@ class TestRun:
     def test_a_process_that_the_system_ends_is_out_of_memory(
         self, lock: TrainingLock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def children() -> set[str]:
+            path = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+            return set(path.read_text("ascii").split())
+
+        before = children()
+
         def end(_: float) -> None:
-            children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
-            for child in children.read_text("ascii").split():
+            for child in children() - before:
                 os.kill(int(child), signal.SIGKILL)
 
         monkeypatch.setattr("runner.rehearse.child.HEARD_SECONDS", 0.2)
