@@ -63,7 +63,9 @@ def _numbers(candidates: Candidates, chosen: Profile) -> Iterator[str]:
     """Yield what the layout saves, and what its exchange takes."""
     whole = candidates.other(chosen, parallel="ddp", offload="none")
     saved = candidates.wanted(whole) - candidates.wanted(chosen)
-    said = [f"it saves {gib(saved)} of each"] if saved > 0 and chosen.ranks > 1 else []
+    said = (
+        [f"it needs {gib(saved)} less on each than DDP"] if saved > 0 and chosen.ranks > 1 else []
+    )
     took = _exchanged(candidates, chosen)
     if took >= SHOWN_SECONDS:
         meanwhile = " while they compute" if overlaps(candidates.model, chosen) else ""
