@@ -122,4 +122,4 @@ def _way_out(candidates: Candidates, smallest: Profile) -> Fix:
 
 
 def _runs(plan: Profile) -> bool:
-    return not cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload)
+    return not cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method)

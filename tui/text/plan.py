@@ -187,8 +187,10 @@ def beyond(lock: Lock) -> str:
     """Return why this version cannot run a lock, as a sentence; empty if it can."""
     if not isinstance(lock, TrainingLock):
         return ""
-    parallel = lock.parallel
-    return cannot_run(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
+    asked = lock.parallel
+    return cannot_run(
+        lock.machine.kind, asked.engine, asked.processes, asked.offload, lock.method.kind
+    )
 
 
 def changes(before: Lock | None, after: Lock) -> list[str]:
