@@ -1,8 +1,9 @@
 """The script on a real Slurm: submitted, preempted, stopped by a signal, requeued, finished."""
 
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,17 @@ def kinds(folder: Path, kind: str) -> list[int]:
     return [one.fields["step"] for one in found if (one.stage, one.kind) == ("train", kind)]
 
 
-def test_a_job_is_requeued_until_it_is_done(tmp_path: Path) -> None:
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder with a short path: names of sockets in it have 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="slurm-") as short:
+        yield Path(short)
+
+
+def test_a_job_is_requeued_until_it_is_done(tmp_path: Path, place: Path) -> None:
     folder = planned(tmp_path / "run", 2, train__epochs=6, machine__nodes=2)
     done = tunelock("launch", "run.lock", "--slurm", "--out", "job.sh", folder=folder)
     assert done.returncode == 0, done.stderr
-    place = tmp_path / "slurm"
-    place.mkdir()
     with cluster(place, Path(sys.executable).parent) as own:
         spread = ("--nodes=1", "--ntasks-per-node=2")
         job = own.command("sbatch", "--parsable", *spread, "job.sh", at=folder)
@@ -61,11 +67,9 @@ def _signaled(own: Cluster, job: str, folder: Path) -> None:
     _until(lambda: own.job(job)["Restarts"] == "2", own, job)
 
 
-def test_a_cancelled_job_is_not_requeued(tmp_path: Path) -> None:
+def test_a_cancelled_job_is_not_requeued(tmp_path: Path, place: Path) -> None:
     folder = planned(tmp_path / "run", 2, train__epochs=6, machine__nodes=2)
     tunelock("launch", "run.lock", "--slurm", "--out", "job.sh", folder=folder)
-    place = tmp_path / "slurm"
-    place.mkdir()
     with cluster(place, Path(sys.executable).parent) as own:
         spread = ("--nodes=1", "--ntasks-per-node=2")
         job = own.command("sbatch", "--parsable", *spread, "job.sh", at=folder)
