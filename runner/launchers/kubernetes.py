@@ -11,7 +11,7 @@ from lockfiles.shell import typed
 from runner.launchers.job import FILL_IN, GRACE_SECONDS, PORT, Job, comment, machines
 from runner.launchers.yaml_text import yaml_text
 
-WORK = "/work"
+WORK = "/tunelock"
 """Where the shared volume is mounted."""
 IMAGE, CLAIM = f"{FILL_IN}/tunelock:{FILL_IN}", "fill-in"
 _RESTARTS = 20

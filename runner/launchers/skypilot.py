@@ -11,7 +11,7 @@ from lockfiles.shell import typed
 from runner.launchers.job import FILL_IN, PORT, Job, comment, machines
 from runner.launchers.yaml_text import yaml_text
 
-WORK = "/work"
+WORK = "/tunelock"
 """Where the shared volume is mounted."""
 VOLUME = "fill-in"
 _SETUP = "pip install 'tunelock[train]'\n"

@@ -26,10 +26,20 @@ def profile_of(line: Line) -> Profile:
 
 def lines(path: Path) -> list[Line]:
     """Return the lines of a file, of each name the last; none where there is no file."""
+    return list({line["name"]: line for line in every(path)}.values())
+
+
+def added(path: Path, line: Line) -> None:
+    """Append a line to a file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def every(path: Path) -> list[Line]:
+    """Return all lines of a file; none where there is no file."""
     if not path.exists():
         return []
-    read = map(json.loads, path.read_text("utf-8").splitlines())
-    return list({line["name"]: line for line in read}.values())
+    return [json.loads(text) for text in path.read_text("utf-8").splitlines()]
 
 
 def ran(line: Line) -> bool:

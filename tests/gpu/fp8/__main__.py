@@ -14,7 +14,6 @@ A JSON line of each is added to OUT, and errors to OUT.err; cases that OUT has a
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import time
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.gpu.fp8.summary import summary
+from tests.gpu.lines import added, every
 from tests.gpu.speed import rows as same
 from tests.gpu.speed.line import Line
 
@@ -74,14 +74,14 @@ def main() -> None:
     asked = given.parse_args()
     if not asked.summary:
         _measure(asked)
-    print("\n".join(summary(_read(asked.out))), flush=True)
+    print("\n".join(summary(every(asked.out))), flush=True)
 
 
 def _measure(asked: argparse.Namespace) -> None:
     ends = time.monotonic() + asked.seconds
     _prepared(asked.cpu)
     _run([_alone("odd", "probed", asked)], asked, 1, ends)
-    found = [one for one in _read(asked.out) if "multiple" in one]
+    found = [one for one in every(asked.out) if "multiple" in one]
     multiple = found[-1]["multiple"] if found else 16
     _run([*_warm(asked, multiple), *_curves(asked, multiple)], asked, asked.at_once, ends)
     large, small = (list(_speeds(asked, multiple, model)) for model in (LARGE, SMALL))
@@ -150,14 +150,14 @@ def _prepared(on_cpu: bool) -> None:
 
 def _run(cases: Sequence[Case], asked: argparse.Namespace, at_once: int, ends: float) -> None:
     """Run cases, some at a time, each until its time is over."""
-    done = {one["name"] for one in _read(asked.out) if "missing" not in one}
+    done = {one["name"] for one in every(asked.out) if "missing" not in one}
     waiting = [one for one in cases if one.name not in done and asked.only in one.name]
     running: list[tuple[Case, BaseProcess, float]] = []
     while waiting or running:
         while waiting and len(running) < at_once:
             case = waiting.pop(0)
             if time.monotonic() + SHORTEST > ends:
-                _write(asked.out, {"name": case.name, "missing": "no time was left"})
+                added(asked.out, {"name": case.name, "missing": "no time was left"})
                 continue
             process = FORK.Process(target=_kept, args=(case, asked.out))
             process.start()
@@ -178,8 +178,8 @@ def _ended(case: Case, process: BaseProcess, until: float, out: Path) -> bool:
     process.join()
     if late or process.exitcode:
         said = "took too long" if late else f"ended with {process.exitcode}"
-        if case.name not in {one["name"] for one in _read(out) if "missing" not in one}:
-            _write(out, {"name": case.name, "missing": said})
+        if case.name not in {one["name"] for one in every(out) if "missing" not in one}:
+            added(out, {"name": case.name, "missing": said})
     return True
 
 
@@ -195,18 +195,7 @@ def _kept(case: Case, out: Path) -> None:
         traceback.print_exc()
         said = str(problem).strip().partition("\n")[0]
         found = {"missing": f"{type(problem).__name__}: {said}"[:300]}
-    _write(out, {"name": case.name, **found, "took": round(time.monotonic() - began, 1)})
-
-
-def _write(out: Path, found: dict[str, Any]) -> None:
-    with out.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(found) + "\n")
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return [json.loads(text) for text in path.read_text("utf-8").splitlines()]
+    added(out, {"name": case.name, **found, "took": round(time.monotonic() - began, 1)})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ has found. Unsloth may need other releases: `UNSLOTH_PATHS` is the `PYTHONPATH` 
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import subprocess
@@ -19,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tests.gpu.lines import added, every
 from tests.gpu.speed import rows as same
 from tests.gpu.speed.line import Line, lines
 from tests.gpu.speed.summary import summary
@@ -59,7 +59,7 @@ def main() -> None:
     given.add_argument("--summary", action="store_true", help="print what OUT has")
     asked = given.parse_args()
     if asked.summary:
-        print("\n".join(summary(_read(asked.out))))
+        print("\n".join(summary(every(asked.out))))
     elif asked.list:
         _listed(asked)
     elif asked.line:
@@ -80,15 +80,15 @@ def _run(asked: argparse.Namespace) -> None:
             continue
         began = time.monotonic()
         problem = _one(text, asked)
-        if problem and text not in {one["line"] for one in _read(asked.out)}:
-            _write({"line": text, "missing": problem}, asked.out)
+        if problem and text not in {one["line"] for one in every(asked.out)}:
+            added(asked.out, {"line": text, "missing": problem})
         print(f"{time.monotonic() - began:6.1f} s", text, problem, flush=True)
-    print("\n".join(summary(_read(asked.out))), flush=True)
+    print("\n".join(summary(every(asked.out))), flush=True)
 
 
 def _due(asked: argparse.Namespace) -> list[str]:
     """Return the lines of a table that have not been run."""
-    ran = [one for path in (asked.out, *asked.skip) for one in _read(path)]
+    ran = [one for path in (asked.out, *asked.skip) for one in every(path)]
     done = {one["line"] for one in ran if "missing" not in one}
     due = [text for text in lines(asked.table) if asked.only in text]
     if asked.cpu:
@@ -135,9 +135,9 @@ def _measure(text: str, steps: int, out: Path) -> None:
     try:
         found = measured(Line(text), steps)
     except Exception as problem:
-        _write({"line": text, "missing": f"{type(problem).__name__}: {problem}"[:300]}, out)
+        added(out, {"line": text, "missing": f"{type(problem).__name__}: {problem}"[:300]})
         raise
-    _write(found, out)
+    added(out, found)
     lists = ("tokens", "step_seconds", "losses", "line")
     print({key: value for key, value in found.items() if key not in lists}, flush=True)
 
@@ -155,17 +155,6 @@ def _prepared() -> None:
         import_module(name)
     import_module("transformers.utils.logging").disable_progress_bar()
     import_module("datasets.utils.logging").disable_progress_bar()
-
-
-def _write(found: dict[str, Any], out: Path) -> None:
-    with out.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(found) + "\n")
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return [json.loads(text) for text in path.read_text("utf-8").splitlines()]
 
 
 if __name__ == "__main__":

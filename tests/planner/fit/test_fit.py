@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -20,12 +20,10 @@ from planner.fit.models import FitModel
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import Gpu, Holder, MachineFacts
-from planner.parallelism.layouts import Parallel
 from planner.search.budget import CUDA_CONTEXT_BYTES
 from planner.search.choose import choose
 from planner.setup.setup import Kind
 from planner.speed import mixers
-from tests.gpu.speed.rows import chat
 from tests.planner.memory.test_memory import MODELS
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -34,23 +32,23 @@ CPU = MachineFacts("cpu", (), 8, 16 * GIB, 12 * GIB, 1 << 40, "")
 METHODS: tuple[Kind, ...] = ("full", "lora", "qlora")
 
 
-def _model(name: str) -> FitModel:
+def model_of(name: str) -> FitModel:
     facts = MODELS[name]
     return FitModel(name, "file", facts.architecture, facts.parameters)
 
 
-def _cards(count: int, size_gib: float, free_gib: float = 0) -> MachineFacts:
+def cards_of(count: int, size_gib: float, free_gib: float = 0) -> MachineFacts:
     free = int((free_gib or size_gib) * GIB)
     gpu = Gpu("NVIDIA Card", int(size_gib * GIB), free, "8.9")
     return MachineFacts("cuda", (gpu,) * count, 8, 64 * GIB, 60 * GIB, 1 << 40, "570.1")
 
 
-def _request(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> FitRequest:
-    return FitRequest(_model(model), machine, Wish(**wished))  # type: ignore[arg-type]
+def request_of(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> FitRequest:
+    return FitRequest(model_of(model), machine, Wish(**wished))  # type: ignore[arg-type]
 
 
-def _only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> Answer:
-    (found,) = answers(_request(machine, model, **wished))
+def only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -> Answer:
+    (found,) = answers(request_of(machine, model, **wished))
     return found
 
 
@@ -59,7 +57,7 @@ def _only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) -
 def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
     model: str, size: int
 ) -> None:
-    request = _request(_cards(1, size), model)
+    request = request_of(cards_of(1, size), model)
     found = answers(request)
     assert [answer.plan.profile.method for answer in found] == list(METHODS)
     for plan in (answer.plan for answer in found):
@@ -78,12 +76,12 @@ def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
 @pytest.mark.parametrize("size", [8, 16, 24, 80])
 def test_the_plan_of_a_lock_and_of_fit_are_one(size: int) -> None:
     given: dict[str, object] = {"goal.name": "x", "data.train": "x", "model.source": "x"}
-    machine, lengths = _cards(1, size), assumed.lengths(2048)
+    machine, lengths = cards_of(1, size), assumed.lengths(2048)
     chosen = choose(
         check(given | {"train.seed": 0, "train.epochs": 1}, {}), MODELS["llama3.1-8b"],
         rows=len(lengths), longest=2048, machine=machine, lengths=lengths,
     )  # fmt: skip
-    plan = _only(machine, method=chosen.kind).plan
+    plan = only(machine, method=chosen.kind).plan
     assert (plan.profile.micro_batch, plan.profile.checkpointing, plan.profile.rank) == (
         chosen.micro_batch, chosen.checkpointing, chosen.rank
     )  # fmt: skip
@@ -98,20 +96,20 @@ def test_what_is_set_stays() -> None:
         "checkpointing": True, "optimizer": "adamw_8bit", "dropout": 0.0, "accumulation": 5,
         "parallel": "zero3", "offload": "all",
     }  # fmt: skip
-    found = _only(_cards(2, 48), **wished)
+    found = only(cards_of(2, 48), **wished)
     made = {**vars(found.plan.profile), "accumulation": found.plan.accumulation}
     assert {key: made[key] for key in wished} == wished
     assert found.plan.zero_stage == 3
 
 
 def test_an_adapters_values_are_none_of_full_fine_tuning() -> None:
-    plan = _only(_cards(1, 80), method="full", rank=64, dropout=0.1).plan
+    plan = only(cards_of(1, 80), method="full", rank=64, dropout=0.1).plan
     assert (plan.profile.rank, plan.profile.dropout, plan.profile.targets) == (0, 0.0, ())
 
 
 def test_rows_are_no_longer_than_the_context_unless_it_is_set() -> None:
     assert models.find(str(BASE)).architecture.context < 2048
-    request = FitRequest(models.find(str(BASE)), _cards(1, 24), Wish())
+    request = FitRequest(models.find(str(BASE)), cards_of(1, 24), Wish())
     assert request.candidates.request.longest == request.model.architecture.context
     longer = replace(request, wish=Wish(method="lora", length=4096))
     assert any("longer than the" in reason for reason in answers(longer)[0].reasons)
@@ -120,7 +118,7 @@ def test_rows_are_no_longer_than_the_context_unless_it_is_set() -> None:
 def test_qlora_of_a_mixture_says_how_little_it_quantizes() -> None:
     said = {}
     for name in ("Qwen/Qwen3.6-35B-A3B", "google/gemma-4-E2B-it", "Qwen/Qwen3-8B"):
-        request = FitRequest(models.find(name), _cards(1, 24), Wish())
+        request = FitRequest(models.find(name), cards_of(1, 24), Wish())
         by_method = {one.plan.profile.method: one.reasons for one in answers(request)}
         assert not any("quantizes" in reason for reason in by_method["lora"])
         said[name] = [reason for reason in by_method["qlora"] if "quantizes" in reason]
@@ -132,76 +130,16 @@ def test_qlora_of_a_mixture_says_how_little_it_quantizes() -> None:
 
 
 def test_every_reason_is_a_sentence() -> None:
-    for machine in (_cards(1, 6), _cards(1, 24), _cards(4, 40), CPU):
-        for answer in answers(_request(machine)):
+    for machine in (cards_of(1, 6), cards_of(1, 24), cards_of(4, 40), CPU):
+        for answer in answers(request_of(machine)):
             assert answer.reasons
             assert all(re.fullmatch(r"[A-Z].*\.", reason) for reason in answer.reasons)
 
 
-@pytest.mark.parametrize("count", [2, 4, 8])
-@pytest.mark.parametrize("size", [24, 40, 80])
-def test_several_cards_share_no_more_than_they_must(count: int, size: int) -> None:
-    roomy = replace(_cards(count, size), ram_bytes=1024 * GIB)
-    request = _request(roomy, method="full")
-    plan = answers(request)[0].plan
-    assert plan.fits
-    tried = request.candidates
-    at = tried.layouts.index((plan.profile.parallel, plan.profile.offload))
-    for layout in tried.layouts[:at]:
-        assert not tried.fits(tried.profile("full", 1, True, layout=layout))
-
-
-def test_eight_cards_train_whole_what_one_cannot() -> None:
-    alone, together = _cards(1, 40), _cards(8, 40)
-    assert not _only(alone, method="full", offload="none").plan.fits
-    plan = _only(together, method="full", offload="none").plan
-    assert plan.fits and plan.zero_stage > 0
-    assert plan.profile.ranks == 8
-    assert plan.profile.micro_batch * plan.accumulation == 2
-
-
-def test_what_is_offloaded_must_fit_in_main_memory() -> None:
-    wished: dict[str, Any] = {"method": "full", "offload": "optimizer"}
-    roomy = replace(_cards(2, 80), ram_bytes=256 * GIB)
-    plan = _only(roomy, **wished).plan
-    assert plan.fits
-    assert plan.estimate.host_bytes > 64 * GIB / 2
-    found = _only(_cards(2, 80), **wished)
-    assert not found.plan.fits
-    assert "of main memory" in found.reasons[0]
-    short = _request(_cards(2, 80), **wished)
-    assert "would offload" in refusal(short, [found]).message
-
-
-STAGES: list[tuple[Parallel, int]] = [
-    ("ddp", 0), ("zero1", 1), ("zero2", 2), ("zero3", 3), ("fsdp2", 3)
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("parallel", "stage"), STAGES)
-def test_the_stage_of_each_way_to_share(parallel: Parallel, stage: int) -> None:
-    assert _only(_cards(4, 80), method="lora", parallel=parallel).plan.zero_stage == stage
-
-
-def test_one_card_alone_shares_with_nobody() -> None:
-    alone, ddp = (_only(_cards(1, 80), method="lora", parallel=one).plan for one in (None, "ddp"))
-    assert alone.profile == ddp.profile
-    assert alone.profile.parallel == "single"
-
-
-def test_four_bit_weights_go_to_main_memory_only_where_it_is_set() -> None:
-    request = _request(replace(_cards(2, 3), ram_bytes=1024 * GIB), method="qlora")
-    assert ("zero3", "all") in request.candidates.layouts
-    assert ("zero3", "all") not in request.candidates.layouts_of("qlora")
-    assert ("zero3", "all") in request.candidates.layouts_of("lora")
-    wished = replace(request, wish=replace(request.wish, offload="all"))
-    assert wished.candidates.layouts_of("qlora") == (("zero3", "all"),)
-
-
 def test_a_busy_card_counts_with_what_is_free() -> None:
-    idle, busy = _cards(1, 80), _cards(1, 80, free_gib=20)
-    assert _only(busy, method="qlora").plan.budget_bytes < 20 * GIB - CUDA_CONTEXT_BYTES
-    told = [_only(machine, method="qlora").reasons for machine in (idle, busy)]
+    idle, busy = cards_of(1, 80), cards_of(1, 80, free_gib=20)
+    assert only(busy, method="qlora").plan.budget_bytes < 20 * GIB - CUDA_CONTEXT_BYTES
+    told = [only(machine, method="qlora").reasons for machine in (idle, busy)]
     assert not any("taken" in reason for reason in told[0])
     assert (
         "On `NVIDIA Card`, 60.0 of 80.0 GiB are in use by processes that the driver does not "
@@ -211,7 +149,7 @@ def test_a_busy_card_counts_with_what_is_free() -> None:
 
 def test_nothing_fits_names_who_holds_the_card() -> None:
     gpu = Gpu("NVIDIA Card", 80 * GIB, 2 * GIB, "9.0", (Holder(4711, "python", 78 * GIB),))
-    request = _request(replace(_cards(1, 80), gpus=(gpu,)))
+    request = request_of(replace(cards_of(1, 80), gpus=(gpu,)))
     problem = refusal(request, answers(request))
     assert problem.message.endswith(
         "of `NVIDIA Card` is available: 78.0 of 80.0 GiB are in use by process 4711 (python)."
@@ -220,12 +158,12 @@ def test_nothing_fits_names_who_holds_the_card() -> None:
 
 def test_a_chip_that_trains_on_its_processor_is_named() -> None:
     mac = replace(CPU, processor="Apple M3 Max", metal_bytes=12 * GIB)
-    assert record(_request(mac), ())["machine"]["name"] == "Apple M3 Max"  # type: ignore[index]
+    assert record(request_of(mac), ())["machine"]["name"] == "Apple M3 Max"  # type: ignore[index]
 
 
 def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
     gpu = Gpu("MI300X", 192 * GIB, 192 * GIB, "gfx942")
-    found = _only(replace(_cards(1, 80), gpus=(gpu,)), method="lora")
+    found = only(replace(cards_of(1, 80), gpus=(gpu,)), method="lora")
     assert found.plan.profile.dtype == "bfloat16"
     unmeasured = "neither it nor training has been measured on AMD cards"
     assert any(unmeasured in reason for reason in found.reasons)
@@ -235,31 +173,31 @@ def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_length_that_is_named_fits_and_a_longer_one_does_not(model: str, method: Kind) -> None:
     wished: dict[str, Any] = {"method": method, "micro_batch": 1, "checkpointing": True}
-    need = _only(_cards(1, 80), model, **wished, length=4096).plan.total_bytes
-    tight = _cards(1, need / GIB + 0.5)
-    told = " ".join(_only(tight, model, **wished, length=32768).reasons)
+    need = only(cards_of(1, 80), model, **wished, length=4096).plan.total_bytes
+    tight = cards_of(1, need / GIB + 0.5)
+    told = " ".join(only(tight, model, **wished, length=32768).reasons)
     named = re.search(r"--length (\d+)", told)
     assert named, told
     assert int(named[1]) >= 4096
-    assert _only(tight, model, **wished, length=int(named[1])).plan.fits
-    assert not _only(tight, model, **wished, length=int(named[1]) + 256).plan.fits
+    assert only(tight, model, **wished, length=int(named[1])).plan.fits
+    assert not only(tight, model, **wished, length=int(named[1]) + 256).plan.fits
 
 
 def test_a_card_that_is_named_is_the_smallest_that_fits() -> None:
-    request = _request(_cards(1, 24), method="full")
+    request = request_of(cards_of(1, 24), method="full")
     told = " ".join(answers(request)[0].reasons)
     named = re.search(r"--gpu ([^:`]+)`", told)
     assert named
     card = find_accelerator(named[1])
-    assert _only(machines.cards(card, 1), method="full").plan.fits
+    assert only(machines.cards(card, 1), method="full").plan.fits
     smaller = [c for c in accelerators() if c.usable_bytes < card.usable_bytes]
     for other in (c for c in smaller if c.vendor == "NVIDIA" and not c.built_in):
-        alone = _request(machines.cards(other, 1), method="full", offload="none")
+        alone = request_of(machines.cards(other, 1), method="full", offload="none")
         assert not alone.best("full").fits
 
 
 def test_nothing_fits_is_one_sentence_and_what_would() -> None:
-    request = _request(_cards(1, 4))
+    request = request_of(cards_of(1, 4))
     found = answers(request)
     assert not any(answer.plan.fits for answer in found)
     problem = refusal(request, found)
@@ -273,13 +211,13 @@ def test_nothing_fits_is_one_sentence_and_what_would() -> None:
 
 
 def test_a_milder_way_goes_before_a_larger_card() -> None:
-    found = _only(_cards(1, 24), method="lora", micro_batch=8, checkpointing=False)
+    found = only(cards_of(1, 24), method="lora", micro_batch=8, checkpointing=False)
     assert found.reasons[1].startswith("It would fit with `--")
     assert "checkpointing" in found.reasons[1]
 
 
 def test_a_cpu_has_its_own_limits() -> None:
-    plans = {a.plan.profile.method: a.plan for a in answers(_request(CPU, "qwen2.5-0.5b"))}
+    plans = {a.plan.profile.method: a.plan for a in answers(request_of(CPU, "qwen2.5-0.5b"))}
     lora = plans["lora"]
     assert (lora.profile.device, lora.profile.dtype) == ("cpu", "float32")
     assert lora.profile.optimizer == "adamw_torch"
@@ -293,16 +231,16 @@ def test_a_cpu_has_its_own_limits() -> None:
         (CPU, {"parallel": "zero2"}, "--parallel"),
         (CPU, {"offload": "all"}, "--offload"),
         (CPU, {"optimizer": "adamw_8bit"}, "adamw_8bit"),
-        (_cards(2, 24), {"parallel": "ddp", "offload": "optimizer"}, "--offload optimizer"),
-        (_cards(2, 24), {"parallel": "zero2", "offload": "all"}, "--offload all"),
-        (_cards(1, 24), {"objective": "dpo", "packing": True}, "--packing"),
+        (cards_of(2, 24), {"parallel": "ddp", "offload": "optimizer"}, "--offload optimizer"),
+        (cards_of(2, 24), {"parallel": "zero2", "offload": "all"}, "--offload all"),
+        (cards_of(1, 24), {"objective": "dpo", "packing": True}, "--packing"),
     ],
 )
 def test_a_contradiction_is_a_sentence(
     machine: MachineFacts, wished: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(UsageProblem) as caught:
-        answers(_request(machine, **wished))
+        answers(request_of(machine, **wished))
     assert named in caught.value.message
     assert caught.value.hint
 
@@ -323,7 +261,7 @@ def test_ten_thousand_plans_a_second() -> None:
     Their ratio is tested, of the best of many short runs each, since other processes on the same
     cores slow both down, unequally. Objects of other tests are not searched for garbage.
     """
-    candidates = _request(_cards(1, 24)).candidates
+    candidates = request_of(cards_of(1, 24)).candidates
     profile, lengths = candidates.profile("lora", 4, True), count(1)
 
     def plans() -> None:
@@ -350,7 +288,7 @@ def test_ten_thousand_plans_a_second() -> None:
 
 @pytest.mark.parametrize(("name", "said"), [("GB10", True), ("RX 9070 XT", True), ("L4", False)])
 def test_without_a_rate_a_sentence_says_that_there_is_no_step_time(name: str, said: bool) -> None:
-    found = answers(_request(machines.named(name), method="qlora"))
+    found = answers(request_of(machines.named(name), method="qlora"))
     told = f"There is no step time: the speed of `{name}` is unknown."
     assert {told in answer.reasons for answer in found if answer.plan.fits} == {said}
 
@@ -370,7 +308,9 @@ def test_layers_whose_work_is_not_known_have_memory_and_no_step_time(
 
 def test_a_plan_that_fits_has_a_rate_over_all_cards() -> None:
     one, two = (
-        answers(FitRequest(_model("qwen2.5-0.5b"), machines.named(f"H100 SXM:{count}"), Wish()))[1]
+        answers(FitRequest(model_of("qwen2.5-0.5b"), machines.named(f"H100 SXM:{count}"), Wish()))[
+            1
+        ]
         for count in (1, 2)
     )
     assert one.rate and two.rate and one.step_seconds and two.step_seconds
@@ -378,7 +318,7 @@ def test_a_plan_that_fits_has_a_rate_over_all_cards() -> None:
     assert one.rate.tokens_per_second == pytest.approx(usual / one.step_seconds)
     assert two.rate.tokens_per_second == pytest.approx(16 * 2048 / two.step_seconds)
     assert 0.1 < two.rate.flops_share < one.rate.flops_share < 1
-    small = answers(FitRequest(_model("llama3.1-8b"), machines.named("L4"), Wish()))[0]
+    small = answers(FitRequest(model_of("llama3.1-8b"), machines.named("L4"), Wish()))[0]
     assert not small.plan.fits and small.rate is None
 
 
@@ -389,41 +329,12 @@ def test_a_family_whose_layers_stay_unquantised_has_no_qlora() -> None:
         contradictions.check(replace(falcon, wish=Wish(method="qlora")))
 
 
-@pytest.mark.parametrize(
-    ("cards", "wished", "known"),
-    [(1, {}, True), (1, {"method": "qlora"}, True), (1, {"packing": True}, True),
-     (1, {"packing": False}, False), (1, {"micro_batch": 2}, False),
-     (1, {"objective": "dpo"}, False), (2, {}, False), (0, {}, False)],
-)  # fmt: skip
-def test_rows_are_assumed_where_they_can_be_concatenated(
-    cards: int, wished: dict[str, object], known: bool
-) -> None:
-    request = _request(_cards(cards, 80) if cards else CPU, "qwen2.5-0.5b", **wished)
-    assert bool(request.lengths) == known
-    for answer in answers(request):
-        assert (answer.plan.profile.pass_tokens > 0) == known
-    rows = record(request, [])["rows"]
-    assert isinstance(rows, dict) and rows["longest"] == request.longest
-    assert (rows["mean"] < rows["longest"]) == known
-    assert not replace(request, padded=True).lengths
-
-
-@pytest.mark.parametrize("longest", [8, 64, 2048, 32768])
-def test_the_rows_that_are_assumed_are_spread_as_those_of_chats(longest: int) -> None:
-    found = assumed.lengths(longest)
-    assert len(found) == assumed.ROWS and max(found) == longest and min(found) >= 8
-    if longest >= 2048:
-        chats = chat(10_000)
-        assert median(found) / longest == pytest.approx(median(chats) / 2048, rel=0.02)
-        assert mean(found) / longest == pytest.approx(mean(chats) / 2048, rel=0.02)
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_the_longest_row_alone_is_a_pass_that_fits(method: Kind) -> None:
-    found = _only(_cards(1, 24), method=method)
+    found = only(cards_of(1, 24), method=method)
     said = re.search(r"One by one.*, rows of up to ([\d,]+) tokens", " ".join(found.reasons))
     assert found.plan.fits == (method != "full")
-    ran, request = found.plan.profile, _request(_cards(1, 24), method=method)
+    ran, request = found.plan.profile, request_of(cards_of(1, 24), method=method)
     if method == "full":
         return
     assert said

@@ -146,8 +146,10 @@ def test_a_script_is_bash_with_its_directives_first(tables: dict[str, Any]) -> N
 def test_what_is_to_be_filled_in_and_copied_is_said() -> None:
     for write in (kubernetes.jobset, kubernetes.pytorchjob, skypilot.task):
         text = write(job(**CARDS))
-        assert "/home/ana/Qwen-0.5B -> /work/model\n" in text
-        assert "/work/train.jsonl.gz\n" in text and "the input `test` -> /work/test\n" in text
+        assert "/home/ana/Qwen-0.5B -> /tunelock/model\n" in text
+        assert (
+            "/tunelock/train.jsonl.gz\n" in text and "the input `test` -> /tunelock/test\n" in text
+        )
         assert "Fill in" in text and "--allow ana/tuned" in text
     text = slurm.script(job(**CARDS))
     assert f"test: {FILL_IN}" in text and "model: /home/ana/Qwen-0.5B" in text
