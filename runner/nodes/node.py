@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command, Option
+from lockfiles.fixes import Advice, Command, Option
 from lockfiles.harmless import one_line
 
 NODE_VARIABLE = "TUNELOCK_NODE"
@@ -44,7 +44,7 @@ def node_of(
         if rank is not None or rendezvous is not None:
             raise UsageProblem(
                 "`--node` and `--rendezvous` are for several machines, but the lock is for one.",
-                fix=Option("", to="leave them out"),
+                fix=Advice("leave them out"),
             )
         return None
     named = environment.get(NODE_VARIABLE)

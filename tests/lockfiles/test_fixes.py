@@ -92,6 +92,8 @@ def _calls() -> Iterator[tuple[str, ast.Call]]:
 def test_no_command_of_the_program_is_made_from_a_value() -> None:
     made = [(at, call) for at, call in _calls() if _name(call) in ("Command", "Option")]
     assert len(made) > 50
+    empty = [at for at, call in made if getattr(call.args[0], "value", None) == ""]
+    assert empty == []
     from_values = [at for at, call in made if _has_value(call.args[0])]
     assert from_values == []
 
