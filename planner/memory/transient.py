@@ -1,7 +1,5 @@
 """The peak of temporary tensors in one layer, in bytes."""
 
-from dataclasses import replace
-
 from planner.memory import compiled_layers, loss_head, mlp, saved_activations
 from planner.memory.family_quirks import habits
 from planner.memory.mixers import costs
@@ -166,9 +164,10 @@ def _summing(shape: Architecture, profile: Profile, block: Block) -> int:
 def without_gradient(shape: Architecture, profile: Profile, block: Block) -> int:
     """Return the peak of a pass without gradients, in a layer or at the head."""
     hidden, inner = profile.width * shape.hidden, profile.width * block.mlp
-    quiet = replace(profile, dropout=0.0) if profile.dropout else profile
     product = (3 if shape.gated_mlp else 2) * inner
-    dense = max(product, _inside_down(shape, quiet, block)) + _int8(shape, profile, block)
+    dense = max(product, _inside_down(shape, profile, block, drops=False)) + _int8(
+        shape, profile, block
+    )
     experts = 3 * block.routed * (hidden + profile.width * block.expert)
     moments = {
         "MLP": max(dense, experts) + 6 * hidden,
@@ -197,18 +196,19 @@ def _int8(shape: Architecture, profile: Profile, block: Block) -> int:
     return max(3 * part.inputs + 6 * part.outputs for part in block.linears if part.quantized)
 
 
-def _inside_down(shape: Architecture, profile: Profile, block: Block) -> int:
+def _inside_down(shape: Architecture, profile: Profile, block: Block, *, drops: bool = True) -> int:
     """Return the temporary bytes per token in PEFT's layer for the MLP's down projection.
 
-    These are its input, its cast if the adapter has another dtype, and dropout's output if
+    Those of dropout count only where it `drops`: in evaluation it does not. The others are its input, its cast if the adapter has another dtype, and dropout's output if
     autocast casts that again.
     """
     inner, adapter = block.mlp, profile.adapter_width
     if profile.method == "full" or not _down_adapted(profile, block):
         return 0
-    dropout = adapter * inner if profile.dropped > 0 else 0
+    drops = drops and profile.dropped > 0
+    dropout = adapter * inner if drops else 0
     if not profile.casts:
-        return profile.width * inner * (profile.dropped > 0)
+        return profile.width * inner * drops
     entered = 0 if habits(shape.family).keeps_product else profile.width * inner
     if profile.autocast:
         return entered + adapter * inner + dropout
