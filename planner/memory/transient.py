@@ -199,8 +199,8 @@ def _int8(shape: Architecture, profile: Profile, block: Block) -> int:
 def _inside_down(shape: Architecture, profile: Profile, block: Block, *, drops: bool = True) -> int:
     """Return the temporary bytes per token in PEFT's layer for the MLP's down projection.
 
-    Those of dropout count only where it `drops`: in evaluation it does not. The others are its input, its cast if the adapter has another dtype, and dropout's output if
-    autocast casts that again.
+    These are its input, its cast if the adapter has another dtype, and dropout's output if
+    autocast casts that again; without dropout's where the pass does not drop (`drops`).
     """
     inner, adapter = block.mlp, profile.adapter_width
     if profile.method == "full" or not _down_adapted(profile, block):
