@@ -97,12 +97,13 @@ class Channel:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; it may have closed already."""
+        self.closed = True
         self._done.set()
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
-        self.closed = True
+            self._connection.shutdown(socket.SHUT_RDWR)  # ends a send or a read that waits
+        with self._sending:
+            self._connection.close()
 
     def _beat(self) -> None:
         while not self._done.wait(BEAT_SECONDS) and not self.closed:
@@ -120,7 +121,7 @@ class Channel:
             *lines, held = (held + block).split(b"\n")
             if not block or len(held) > _MOST_LINE_BYTES or not all(map(self._take, lines)):
                 break
-        self.closed = True
+        self.close()
         self._arrived.set()
 
     def _take(self, line: bytes) -> bool:

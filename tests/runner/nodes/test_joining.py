@@ -237,6 +237,15 @@ def test_a_port_in_use_is_a_sentence(first: First) -> None:
         pass
 
 
+def test_a_connection_that_the_other_side_ends_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stranger = socket.create_connection(server.getsockname())
+        connection, _ = server.accept()
+    channel = Channel(connection)
+    stranger.close()
+    until(lambda: channel.closed and connection.fileno() == -1)
+
+
 def test_an_address_has_an_interface() -> None:
     assert interface_of("127.0.0.1") == interface_of("::ffff:127.0.0.1") == "lo"
     assert interface_of("192.0.2.1") == ""
