@@ -20,7 +20,7 @@ NF4_BITS = 4.127
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS workspaces on Hopper, for the forward and the backward thread."""
 EXCHANGED = 1 << 26
-"""Elements of gradients that are exchanged at once (`runner.training.exchange`)."""
+"""Elements of gradients that are under way at the same time (`runner.training.exchange`)."""
 PROCESS_BYTES = 560_000_000
 """Resident memory of a process with torch, transformers, TRL and PEFT after its first steps, where
 it was not measured on the machine itself; a typical value on Linux."""
@@ -42,7 +42,7 @@ class Standing:
 
 def standing(model: Sized, profile: Profile, *, flows: bool = False) -> Standing:
     """Return the resident memory of each card; `flows` says whether rows are concatenated in
-    passes, after which processes exchange gradients in buckets of their own."""
+    passes, with the last of which processes exchange gradients in buckets of their own."""
     base = weights(model, profile)
     elements = trained_parameters(model, profile)
     trained = elements * profile.adapter_width

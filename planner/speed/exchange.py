@@ -1,10 +1,11 @@
 """What several cards exchange in a step, and what their engine adds to it.
 
 Of n cards, each sends (n - 1) / n of a tensor to gather or to reduce it, and twice as much to
-reduce it everywhere. DDP reduces the gradients of a step while its last backward pass computes.
-ZeRO's stages 1 and 2 reduce everywhere (`allreduce_and_scatter`), one after the other with
-computing unless they overlap it, and gather the updated weights. Stage 3 and FSDP2 gather all
-weights for the forward and for the backward pass and reduce the gradients, while others compute.
+reduce it everywhere. DDP reduces the gradients of a step while its last backward pass computes,
+unless that is replayed as a CUDA graph. ZeRO's stages 1 and 2 reduce everywhere
+(`allreduce_and_scatter`), one after the other with computing unless they overlap it, and gather the
+updated weights. Stage 3 and FSDP2 gather all weights for the forward and for the backward pass and
+reduce the gradients, while others compute.
 """
 
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def exchange(model: Sized, profile: Profile) -> Exchange:
     share = (profile.ranks - 1) / profile.ranks
     trained = share * trained_parameters(model, profile)
     if profile.copied:
-        waits = profile.pass_tokens > 0  # gradients are exchanged after all passes
+        waits = profile.graph_sizes > 0  # what is replayed does not tell of its gradients
         return Exchange(stepped=2 * trained * profile.adapter_width, overlaps=not waits)
     gradients = profile.width * trained
     if profile.engine.zero_stage == 3:

@@ -9,7 +9,7 @@ import torch
 from planner.data.tokens.example import IGNORED
 from runner.engines.ranks import Alone, Ranks
 from runner.training.accelerated import Accelerated
-from runner.training.exchange import average
+from runner.training.exchange import Exchange
 from runner.training.greatest import greatest_passes, most_rows
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree, Row
@@ -43,10 +43,11 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self._fast = Accelerated()
         self._trained: list[torch.nn.Parameter] = []
         """Known from the first step on: loading a checkpoint may replace parameters."""
+        self._exchange: Exchange | None = None
         self._warm = False
         self._replicated = self._pass_tokens > 0 and job.parallel.engine == "ddp"
-        """Whether each process adds up the gradients of its passes by itself, and exchanges them at
-        the end of a step: what is recorded as CUDA graphs would not be seen by torch's DDP."""
+        """Whether each process adds up the gradients of its passes by itself, and exchanges them
+        with the last one: what is recorded as CUDA graphs would not be seen by torch's DDP."""
         super().__init__(**arguments)
         self._backward = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
         if self._pass_tokens:
@@ -86,9 +87,11 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self.current_gradient_accumulation_steps = len(inputs["cuts"])  # shares a router's loss
         *passes, last = joined.passes(inputs)
         losses = [self._passed(model, one, scored, sync=False) for one in passes]
+        if self._exchange and not self._fast.graphs:  # replaying tells of no gradient
+            self._exchange.begin()
         losses.append(self._passed(model, last, scored))
-        if self._replicated:
-            average(self._trained, self._ranks.count)
+        if self._exchange:
+            self._exchange.finish()
         self._total_train_tokens = total  # TRL counts them too where a router has a loss
         self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
@@ -110,6 +113,8 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         """
         self._warm = True
         self._trained = [one for one in self.model.parameters() if one.requires_grad]
+        if self._replicated:
+            self._exchange = Exchange(self._trained, self._ranks.count)
         if not torch.cuda.is_available() or self.is_deepspeed_enabled:
             return
         joined = replace(joined, rank=0, ranks=1)
