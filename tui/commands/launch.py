@@ -72,7 +72,7 @@ def _write(out: Path, content: str) -> None:
     from lockfiles.files import write_out
 
     try:
-        write_out(out, content.encode())
+        write_out(out, content.encode(), b"# Runs ")
     except OSError as problem:
         raise UsageProblem(
             f"`{out}` cannot be written: {problem.strerror}.",
