@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lockfiles import intent
 from lockfiles import lock as locks
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import TunelockError, UsageProblem
 from lockfiles.files import at_home, check_output, write_out
 from lockfiles.fixes import Advice, Command, Option
 from lockfiles.forecast import Prediction
@@ -50,6 +50,22 @@ def from_file(
         )
     raw = intent.read(path)
     answers = check(raw.values, raw.lines, name=raw.name)
+    try:
+        return _from_answers(answers, path, machine, kept, kept_at, rehearsal)
+    except TunelockError as problem:
+        problem.in_file(raw.name)
+        raise
+
+
+def _from_answers(
+    answers: Answers,
+    path: Path,
+    machine: MachineFacts | None,
+    kept: Lock | None,
+    kept_at: Path | None,
+    rehearsal: Path | None,
+) -> Lock:
+    """Return the plan of the answers in a file; see `from_file`."""
     if kept is not None:
         at = kept_at or path.with_suffix(".lock")
         locations.check_fresh(kept, answers, at=at, intent=path)
