@@ -156,7 +156,7 @@ def parse(source: str, *, name: str = "run.lock") -> Lock:
     missing key (with its line and the nearest known key), a value outside its range, and values
     that contradict each other. Time and memory are linear in the length of `source`.
     """
-    table = toml.parse(source, name=name, limit_bytes=LIMIT_BYTES)
+    table = toml.parse(source, name=name, limit_bytes=LIMIT_BYTES, fix=PLAN_AGAIN)
     _check_version(table, name)
     try:
         return Lock.model_validate(table)

@@ -65,11 +65,13 @@ def _blocks(key: str, tables: list[Mapping[str, object]]) -> Iterator[str]:
         yield f"[[{key}]]\n{inner}"
 
 
-def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, object]:
+def parse(
+    text: str, *, name: str, limit_bytes: int = LIMIT_BYTES, fix: Command | None = None
+) -> dict[str, object]:
     """Return the tables in `text`.
 
     Raises UsageProblem, with the file and the line, where `text` is not TOML or would be
-    disproportionately expensive to parse.
+    disproportionately expensive to parse. `fix` replaces the advice to edit the file.
     """
     _check_cost(text, name, limit_bytes)
     try:
@@ -77,7 +79,7 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
     except tomllib.TOMLDecodeError as problem:
         raise UsageProblem(
             f"`{name}` is not valid TOML: {parsers.toml_place(problem)}.",
-            fix=Advice(f"edit `{name}` at that position"),
+            fix=fix or Advice(f"edit `{name}` at that position"),
         ) from None
     except RecursionError:
         raise UsageProblem(
