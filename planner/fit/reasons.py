@@ -126,6 +126,9 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     if profile.length > context:
         yield f"Rows are longer than the model's context of {context:,} tokens."
     gpu = request.machine.least_free
+    if gpu and profile.dtype == "float32":
+        outside = " outside of 4 bits" if profile.method == "qlora" else ""
+        yield f"`{gpu.name}` has no bfloat16: weights{outside} are float32, twice as large."
     if gpu and (busy := taken(gpu)):
         yield f"On `{gpu.name}`, {busy}; they are not counted as available."
     if gpu and request.candidates.fits(profile):

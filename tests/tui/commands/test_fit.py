@@ -79,6 +79,13 @@ def test_main_memory_is_told_where_a_process_needs_some() -> None:
     )
 
 
+def test_a_card_without_bfloat16_says_why_weights_are_large() -> None:
+    told = "`T4` has no bfloat16: weights are float32, twice as large."
+    model = ("fit", "mistralai/Mistral-7B-Instruct-v0.3", "--method", "lora", "--gpu")
+    assert told in " ".join(tunelock(*model, "T4").stdout.split())
+    assert "bfloat16" not in tunelock(*model, "L4").stdout
+
+
 def test_json_has_exactly_the_keys() -> None:
     done = tunelock("fit", str(BASE), "--memory", "24", "--json")
     assert done.returncode == 0, done.stderr
