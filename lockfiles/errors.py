@@ -57,6 +57,12 @@ class TunelockError(Exception):
         )
         self.fix = fixes.relocated(self.fix, old, new)
 
+    def in_file(self, name: str) -> None:
+        """Say `name` for the file of answers in the fixes, where it is not `run.toml`."""
+        from lockfiles import fixes
+
+        self.fix = fixes.in_file(self.fix, name)
+
 
 class RunFailed(TunelockError):
     """A stage of a run failed."""

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from lockfiles import limits
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command
+from lockfiles.fixes import Advice, Command
 from lockfiles.harmless import is_harmless
 
 MIB = 1 << 20
 TEXT_LIMIT_BYTES = 64 * MIB
 """Limit for text files such as a lock, an intent, a receipt or a `config.json`."""
+_BEGINNING_BYTES = 4096
+"""How far into an output its mark is looked for."""
 _LFS_POINTER = b"version https://git-lfs"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -118,8 +120,29 @@ def write_whole(
     write_together({path: content}, folder=folder, mode=mode)
 
 
-def write_out(path: Path, content: bytes) -> None:
-    """Write an output that a person named: a file atomically, a device or pipe directly."""
+def check_output(path: Path, mark: bytes) -> None:
+    """Raise UsageProblem if an output would replace a file of another kind: one that is not empty,
+    and has no `mark` near its beginning, as all outputs of this kind have."""
+    if path.is_file() and (beginning := _beginning(path)) and mark not in beginning:
+        raise UsageProblem(
+            f"`{path}` is a file of another kind, which would be overwritten.",
+            fix=Advice("name another file, or remove this one"),
+        )
+
+
+def _beginning(path: Path) -> bytes:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(_BEGINNING_BYTES)
+    return b""
+
+
+def write_out(path: Path, content: bytes, mark: bytes) -> None:
+    """Write an output that a person named: a file atomically, a device or pipe directly.
+
+    Raises as `check_output`, and OSError.
+    """
+    assert mark in content[:_BEGINNING_BYTES]
+    check_output(path, mark)
     if path.exists() and not path.is_file():
         path.write_bytes(content)
     else:

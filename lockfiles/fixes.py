@@ -5,7 +5,7 @@ This module renders fixes for the command line; the wizard names the questions i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lockfiles.shell import typed
@@ -103,14 +103,18 @@ class Advice:
     """A clause, with literals in backticks."""
 
 
+Step = Answer | Change | Answers | Command | Option | Advice
+"""A fix that is one thing to do."""
+
+
 @dataclass(frozen=True)
 class Steps:
     """Do several things in order."""
 
-    parts: tuple[Answer | Change | Answers | Command | Option | Advice, ...]
+    parts: tuple[Step, ...]
 
 
-Fix = Answer | Change | Answers | Command | Option | Advice | Steps
+Fix = Step | Steps
 Fixes = Fix | Sequence[Fix] | None
 """One fix, several alternatives, or none."""
 
@@ -175,6 +179,29 @@ def shown(fix: Fix, *, alone: bool = False) -> str:
             return fix.text
         case Steps():
             return ", then ".join(map(shown, fix.parts))
+
+
+def in_file(fixes: Sequence[Fix], file: str) -> tuple[Fix, ...]:
+    """Return fixes of `run.toml` as those of the file of answers that has another name."""
+    return tuple(
+        Steps(tuple(_in_file(part, file) for part in one.parts))
+        if isinstance(one, Steps)
+        else _in_file(one, file)
+        for one in fixes
+    )
+
+
+def _in_file(fix: Step, file: str) -> Step:
+    match fix:
+        case Answer() | Change():
+            return replace(fix, file=file)
+        case Answers():
+            return replace(fix, parts=tuple(replace(one, file=file) for one in fix.parts))
+        case Advice():
+            return Advice(fix.text.replace(INTENT, file))
+        case Command() if fix == PLAN_AGAIN:
+            return Command("tunelock plan {}", file, to=fix.to)
+    return fix
 
 
 def _in_intent(parts: Sequence[Answer | Change]) -> str:

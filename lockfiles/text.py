@@ -16,7 +16,7 @@ import tomli_w
 
 from lockfiles import files, parsers
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Advice, Command
+from lockfiles.fixes import Advice, Command, Fixes
 
 MOST_DIGITS = 4300
 """Python's own limit for a number in text (`sys.int_info.default_max_str_digits`)."""
@@ -65,11 +65,13 @@ def _blocks(key: str, tables: list[Mapping[str, object]]) -> Iterator[str]:
         yield f"[[{key}]]\n{inner}"
 
 
-def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, object]:
+def parse(
+    text: str, *, name: str, limit_bytes: int = LIMIT_BYTES, fix: Command | None = None
+) -> dict[str, object]:
     """Return the tables in `text`.
 
     Raises UsageProblem, with the file and the line, where `text` is not TOML or would be
-    disproportionately expensive to parse.
+    disproportionately expensive to parse. `fix` replaces the advice to edit the file.
     """
     _check_cost(text, name, limit_bytes)
     try:
@@ -77,7 +79,7 @@ def parse(text: str, *, name: str, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
     except tomllib.TOMLDecodeError as problem:
         raise UsageProblem(
             f"`{name}` is not valid TOML: {parsers.toml_place(problem)}.",
-            fix=Advice(f"edit `{name}` at that position"),
+            fix=fix or Advice(f"edit `{name}` at that position"),
         ) from None
     except RecursionError:
         raise UsageProblem(
@@ -124,19 +126,25 @@ def read(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> str:
         ) from None
 
 
-def read_json_object(path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES) -> dict[str, Any]:
-    """Return the JSON object in a file. Raises UsageProblem where there is none."""
+def read_json_object(
+    path: Path, *, limit_bytes: int = files.TEXT_LIMIT_BYTES, fix: Fixes = None
+) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Raises UsageProblem where there is none, with `fix` in place of the advice to copy it again.
+    """
+    again = fix or _again(path)
     try:
         value = json.loads(read(path, limit_bytes=limit_bytes))
     except json.JSONDecodeError as problem:
         why = parsers.json_place(problem)
-        raise UsageProblem(f"`{path}` is not valid JSON: {why}.", fix=_again(path)) from None
+        raise UsageProblem(f"`{path}` is not valid JSON: {why}.", fix=again) from None
     except (ValueError, RecursionError) as problem:
         long = isinstance(problem, ValueError)
         why = "a number is too long" if long else "it is nested too deeply"
-        raise UsageProblem(f"`{path}` is not valid JSON: {why}.", fix=_again(path)) from None
+        raise UsageProblem(f"`{path}` is not valid JSON: {why}.", fix=again) from None
     if not isinstance(value, dict):
-        raise UsageProblem(f"`{path}` is not a JSON object.", fix=_again(path))
+        raise UsageProblem(f"`{path}` is not a JSON object.", fix=again)
     return value
 
 

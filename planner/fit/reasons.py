@@ -107,8 +107,9 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     plan = request.candidates.plan(profile)
     if (host := plan.estimate.host_bytes) and plan.offload_fits:
         yield f"Each process offloads {gib(host)} to main memory."
-    if (loading := plan.estimate.loading_bytes) and plan.offload_fits:
-        yield f"Each process needs {gib(loading)} of main memory to load the model."
+    loading = gib(plan.estimate.loading_bytes)
+    if loading != gib(0) and plan.offload_fits:
+        yield f"Each process needs {loading} of main memory to load the model."
     if stored := plan.estimate.stored_bytes:
         yield (
             f"Each process keeps {gib(stored)} on NVMe. No plan does that: a step reads and writes "
@@ -125,6 +126,9 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
     if profile.length > context:
         yield f"Rows are longer than the model's context of {context:,} tokens."
     gpu = request.machine.least_free
+    if gpu and profile.dtype == "float32":
+        outside = " outside of 4 bits" if profile.method == "qlora" else ""
+        yield f"`{gpu.name}` has no bfloat16: weights{outside} are float32, twice as large."
     if gpu and (busy := taken(gpu)):
         yield f"On `{gpu.name}`, {busy}; they are not counted as available."
     if gpu and request.candidates.fits(profile):

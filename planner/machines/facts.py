@@ -155,8 +155,11 @@ class MachineFacts:
         )
 
     def save(self, path: Path) -> None:
-        """Write the facts as JSON, the links of cards where they are known."""
+        """Write the facts as JSON, the links of cards where they are known.
+
+        Raises OSError, and UsageProblem for a file that has no facts of a machine.
+        """
         found = asdict(self)
         if self.links == CardLinks():
             del found["links"]
-        write_out(path, (json.dumps(found, indent=2) + "\n").encode())
+        write_out(path, (json.dumps(found, indent=2) + "\n").encode(), b'"gpus":')

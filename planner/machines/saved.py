@@ -111,7 +111,7 @@ def load(path: Path) -> MachineFacts:
 
     Raises UsageProblem for an unknown key, an invalid value, and a `kind` that contradicts `gpus`.
     """
-    raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES)
+    raw = text.read_json_object(path, limit_bytes=LIMIT_BYTES, fix=_SAVE_AGAIN)
     try:
         saved = _Machine.model_validate(raw)
     except ValidationError as error:

@@ -51,7 +51,7 @@ def _recorded(candidates: Candidates, chosen: Profile) -> str:
     gain = _gain(candidates, chosen, other)
     if chosen.graph_sizes:
         said = (
-            "Passes are filled up to one of these sizes and replayed from CUDA graphs: the card "
+            "Passes are filled up to one of a few sizes and replayed from CUDA graphs: the card "
             "does not wait for the host."
         )
         longer = gain is not None and gain > TIE

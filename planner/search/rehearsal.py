@@ -140,6 +140,10 @@ class Rehearsed(Table):
         return self.profile.rows // self.profile.micro_batch
 
 
+MARK = b'"train_sha256":'
+"""In the beginning of every `rehearsal.json`."""
+
+
 class Rehearsal(Table):
     """The content of `rehearsal.json`."""
 

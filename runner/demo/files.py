@@ -34,7 +34,9 @@ def write(folder: Path) -> Path:
     """
     try:
         for name in ("base", "rows"):
-            shutil.copytree(_SHIPPED / name, folder / name, dirs_exist_ok=True)
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            for one in (_SHIPPED / name).iterdir():
+                shutil.copyfile(one, folder / name / one.name)
         path = folder / "run.toml"
         write_whole(path, intent.write(given(check(ANSWERS, {}))).encode())
     except OSError as problem:

@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lockfiles.engines import ENGINES
 from lockfiles.harmless import one_line
 from lockfiles.lock import TrainingLock
 from lockfiles.shell import typed
@@ -54,6 +55,8 @@ class Job:
     """The repository of the base model on the Hub; empty for a local one."""
     pushes_to: str
     """The Hub repository that the lock pushes to; empty for none."""
+    package: str
+    """What to install: Tunelock with the extras that the run needs."""
 
     @property
     def cards(self) -> int:
@@ -109,7 +112,18 @@ def job_of(
         inputs={name: found.get(name) for name in wanted},
         model=source.removeprefix("hf:") if source.startswith("hf:") else "",
         pushes_to=pushes_to,
+        package=f"tunelock[{','.join(_extras(lock, found.values()))}]",
     )
+
+
+def _extras(lock: TrainingLock, inputs: Iterable[Path]) -> Iterator[str]:
+    yield "train"
+    if ENGINES[lock.parallel.engine].packages:
+        yield "deepspeed"
+    if any(stage.kind == "gguf" for stage in lock.stage):
+        yield "gguf"
+    if any(place.suffix == ".parquet" for place in inputs):
+        yield "parquet"
 
 
 def _limit(seconds: float) -> int:

@@ -69,7 +69,7 @@ def _head(job: Job, what: str, operator: str) -> list[str]:
         f"Runs a lock on {machines(job.nodes)} as {what}. Start it with `kubectl apply -f FILE`.",
         f"The cluster needs {operator}.",
         "",
-        "Fill in `image` (with `tunelock[train]`) and `claimName`: a volume that all pods can",
+        f"Fill in `image` (with `{job.package}`) and `claimName`: a volume that all pods can",
         "write to at once (ReadWriteMany), with locks and renames as a file system has them.",
         "Copy to that volume:",
         *job.copied(WORK),

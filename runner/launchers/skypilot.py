@@ -14,7 +14,6 @@ from runner.launchers.yaml_text import yaml_text
 WORK = "/tunelock"
 """Where the shared volume is mounted."""
 VOLUME = "fill-in"
-_SETUP = "pip install 'tunelock[train]'\n"
 _RUN = 'rendezvous="$(printf %s "$SKYPILOT_NODE_IPS" | head -n 1):{port}"\n'
 
 
@@ -29,7 +28,7 @@ def task(job: Job) -> str:
         "resources": _resources(job),
         "volumes": {WORK: VOLUME},
         "envs": {"HF_HOME": f"{WORK}/huggingface"},
-        "setup": _SETUP,
+        "setup": f"pip install '{job.package}'\n",
         "run": run,
     }
     return comment(_head(job)) + yaml_text(content)

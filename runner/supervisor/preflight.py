@@ -46,6 +46,9 @@ _ONE_PROCESS = Answers(
 LEAST_PROCESSES = 4
 """This many processes may train together even on a machine with fewer cores."""
 _GIB = 1 << 30
+_THAT_CARD = Advice(
+    "run it on a machine with that card (`tunelock doctor` shows what a machine has)"
+)
 _GB = 1e9
 
 
@@ -133,10 +136,15 @@ def check_disk(lock: Lock, runs: Path) -> None:
     free = shutil.disk_usage(place).free
     if free < lock.prediction.disk_bytes:
         raise DoesNotFit(
-            f"The run needs {lock.prediction.disk_bytes / _GB:.2f} GB of disk space, but `{place}` "
-            f"has only {free / _GB:.2f} GB free.",
+            f"The run needs {_disk_text(lock.prediction.disk_bytes)} of disk space, but `{place}` "
+            f"has only {_disk_text(free)} free.",
             fix=Command("tunelock run run.lock --runs DIR", note="on a disk with enough space"),
         )
+
+
+def _disk_text(size_bytes: int) -> str:
+    in_gb = size_bytes / _GB
+    return f"{in_gb:.2f} GB" if in_gb >= 1 else f"{1000 * in_gb:.1f} MB"
 
 
 def check_engine(lock: TrainingLock) -> None:
@@ -159,7 +167,7 @@ def check_kind(lock: TrainingLock, facts: machine.MachineFacts) -> None:
             f"The lock was planned for `{lock.machine.accelerator}`, but this machine has no GPU.",
             fix=Advice(facts.problem)
             if facts.problem
-            else Steps((Answer("machine.device", "cpu"), PLAN_AGAIN)),
+            else (_THAT_CARD, Steps((Answer("machine.device", "cpu"), PLAN_AGAIN))),
         )
 
 

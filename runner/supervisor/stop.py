@@ -45,7 +45,7 @@ def ask(run: Path, report: Report) -> None:
     """Ask a run to stop. Raises UsageProblem if no process of this user here works on it."""
     found = look(run)
     if not found.held:
-        raise UsageProblem(f"No run is active in `{run}`.", fix=Command("tunelock status"))
+        raise UsageProblem(f"No run is active in `{run}`.", fix=Command("tunelock status {}", run))
     asked = [found.supervisor] if found.supervisor else workers(run)
     if not asked:
         raise _elsewhere(run, found)

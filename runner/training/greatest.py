@@ -15,6 +15,7 @@ def greatest_passes(job: Job) -> list[Sequence[Row]]:
     found = {
         layout.size_of(sum(lengths[row] for row in rows), sizes): rows
         for rows in reversed(list(_passes(job)))
+        if rows
     }
     most = max(_passes(job), key=lambda rows: sum(lengths[row] for row in rows))
     each = [found[size] for size in sorted(found, reverse=True)] if sizes else []

@@ -203,6 +203,7 @@ def test_a_disk_too_full_is_said_before_the_first_step(planned: Path, tmp_path: 
         print(f"\na disk too full | {done.stderr} | {done.returncode}")
         assert done.returncode == 4
         assert "of disk space, but `" in done.stderr and "hint: " in done.stderr
+        assert "has only 4.2 MB free" in done.stderr
         assert list((folder / "runs").iterdir()) == []
     finally:
         subprocess.run(["umount", str(folder / "runs")], check=True)

@@ -42,3 +42,10 @@ def test_files_only_writes_the_files_and_stops(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "demo").iterdir()}
     assert names == {"base", "rows", "run.toml"}
+
+
+def test_files_that_cannot_be_written_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "demo" / "base" / "config.json").mkdir(parents=True)
+    done = tunelock(tmp_path, "demo", "--into", "demo", "--files-only")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: `demo` cannot be written: Is a directory.\n")

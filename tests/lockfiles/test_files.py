@@ -80,7 +80,19 @@ def test_a_folder_is_written_to_by_its_descriptor(tmp_path: Path) -> None:
 
 def test_what_a_person_asked_for_goes_into_a_device_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "null").symlink_to(os.devnull)
-    write_out(tmp_path / "null", b"x")
+    write_out(tmp_path / "null", b"x", b"x")
     assert (tmp_path / "null").is_symlink()
-    write_out(tmp_path / "a", b"x")
+    write_out(tmp_path / "a", b"x", b"x")
     assert (tmp_path / "a").read_bytes() == b"x"
+
+
+def test_an_output_replaces_only_its_own_kind(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(b'{"messages": []}')
+    with pytest.raises(UsageProblem, match="another kind"):
+        write_out(rows, b"GGUF 2", b"GGUF")
+    assert rows.read_bytes() == b'{"messages": []}'
+    for before in (b"", b"GGUF 1"):
+        rows.write_bytes(before)
+        write_out(rows, b"GGUF 2", b"GGUF")
+        assert rows.read_bytes() == b"GGUF 2"

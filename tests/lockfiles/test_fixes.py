@@ -127,3 +127,18 @@ def _has_value(template: ast.expr) -> bool:
 
 def _literal(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
+
+
+def test_fixes_name_the_file_that_was_planned() -> None:
+    asked = (
+        Answer("train.epochs", 3),
+        Change("data.train"),
+        Steps((Answer("train.epochs", 3), PLAN_AGAIN)),
+        Advice("change `run.toml`"),
+        Command("ls {}", "run.toml"),
+    )
+    assert fixes.text(fixes.in_file(asked, "four.toml")) == (
+        "in four.toml: [train] epochs = 3, or in four.toml: [data] train = …, or "
+        "in four.toml: [train] epochs = 3, then plan again: `tunelock plan four.toml`, or "
+        "change `four.toml`, or `ls run.toml`"
+    )

@@ -66,3 +66,9 @@ def test_short_tables_of_a_list_have_headers_of_their_own() -> None:
     assert toml.parse(written, name="x") == table
     assert toml.write(toml.parse(written, name="x"), header="h") == written
     assert written.index("[one]") < written.index("[[fix]]")
+
+
+def test_a_lock_that_was_cut_off_is_planned_again() -> None:
+    with pytest.raises(UsageProblem, match="is not valid TOML") as raised:
+        lock.parse(lock.write(LOCK)[:3000] + "\n[")
+    assert raised.value.hint == "plan again: tunelock plan run.toml"

@@ -75,6 +75,7 @@ def command(
     from planner.data.reading.account import Account
     from planner.data.reading.formats import every_row
     from tui.session.planning import writable
+    from tui.text import data_html
 
     columns = _columns(prompt_column, completion_column, format_)
     placed = _placing()
@@ -96,7 +97,7 @@ def command(
     for at in places.values():  # a wrong name is reported before the long work
         next(every_row(at, **how))
     if html:
-        writable(html)
+        writable(html, data_html.MARK)
     mapping = {} if labelled else columns or {}
     about = {
         "account": account, "accounts": accounts, "labelled": labelled, "notes": delimiters(place)
@@ -230,7 +231,7 @@ def _write(report: "Report", file: str, to: Path) -> None:
     from tui.text import data_html
 
     try:
-        write_out(to, data_html.page(report, file).encode())
+        write_out(to, data_html.page(report, file).encode(), data_html.MARK)
     except OSError as problem:
         raise UsageProblem(
             f"`{to}` cannot be written: {problem.strerror}.",

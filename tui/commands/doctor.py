@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command
+from lockfiles.fixes import Advice, Command
 from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
+from planner.machines.saved import load
 from tui.terminal import output
 from tui.text.findings import Finding, hints, table
 from tui.text.hardware import driver_cuda, hardware, torch_command
@@ -59,9 +60,15 @@ def command(machine: Path | None, as_json: bool) -> None:
 
 
 def save_machine(path: Path) -> None:
-    """Write this machine's facts. Raises UsageProblem if `path` cannot be written."""
+    """Write this machine's facts.
+
+    Raises UsageProblem if `path` cannot be written, or has other content: that of another machine,
+    which is easily named by mistake, since `tunelock plan --machine` reads such a file.
+    """
     try:
-        _measured(path.absolute().parent).save(path)
+        found = _measured(path.absolute().parent)
+        _check_same_machine(path, found)
+        found.save(path)
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.",
@@ -69,6 +76,25 @@ def save_machine(path: Path) -> None:
         ) from None
     again = shlex.quote(str(path))
     output.note(f"wrote {path}; on another machine: tunelock plan --machine {again}")
+
+
+def _check_same_machine(path: Path, found: MachineFacts) -> None:
+    """Raise UsageProblem if a file has the facts of another machine."""
+    try:
+        saved = load(path) if path.is_file() else found
+    except UsageProblem:
+        return
+    processors = {saved.processor, found.processor} - {""}
+    if _cards(saved) != _cards(found) or len(processors) > 1:
+        raise UsageProblem(
+            f"`{path}` has the facts of another machine, which would be overwritten.",
+            fix=(Command("tunelock plan --machine {}", path, to="plan for that machine"),
+                 Advice("name another file for the facts of this one")),
+        )  # fmt: skip
+
+
+def _cards(machine: MachineFacts) -> list[str]:
+    return [gpu.name for gpu in machine.gpus]
 
 
 def _measured(folder: Path) -> MachineFacts:

@@ -42,12 +42,14 @@ def command(model: Path, level: str, out: Path | None, as_json: bool) -> None:
             fix=Command("pip install 'tunelock[gguf]'"),
         ) from None
 
+    from lockfiles.files import check_output
     from planner.models.folder import list_entries
     from planner.models.folder_kinds import check_folder
     from runner.inputs import view
 
     check_folder(model, list_entries(model))
     path = out or Path(f"{model.resolve().name}-{level}.gguf")
+    check_output(path, b"GGUF")
     try:
         with view.own(model) as one:
             facts = convert(one.folder, path, level)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lockfiles.errors import UsageProblem
-from lockfiles.fixes import Command, Option
+from lockfiles.fixes import Advice, Command, Option
 from tui.commands.shared.options import locate
 from tui.terminal import output
 
@@ -30,9 +30,10 @@ def command(lock: Path, out: Path | None, located: dict[str, Path], **clusters: 
     """
     asked = [name for name, given in clusters.items() if given]
     if len(asked) != 1:
-        said = "Several clusters were named." if asked else "No cluster was named."
+        if asked:
+            raise UsageProblem("Several clusters were named.", fix=Advice("name only one"))
         raise UsageProblem(
-            said,
+            "No cluster was named.",
             fix=(
                 Option("--slurm"),
                 Option("--kubernetes"),
@@ -72,7 +73,7 @@ def _write(out: Path, content: str) -> None:
     from lockfiles.files import write_out
 
     try:
-        write_out(out, content.encode())
+        write_out(out, content.encode(), b"# Runs ")
     except OSError as problem:
         raise UsageProblem(
             f"`{out}` cannot be written: {problem.strerror}.",

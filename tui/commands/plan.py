@@ -53,7 +53,7 @@ def command(
 
     target = out or intent.with_suffix(".lock")
     if not only_check and not dry_run:
-        planning.writable(target)
+        planning.writable(target, locks.MARK)
     if only_check and not target.exists():
         raise StaleLock(f"There is no `{target}` yet.", fix=Command("tunelock plan {}", intent))
     before = locks.read(target) if target.exists() and (only_check or dry_run) else None

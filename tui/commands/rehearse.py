@@ -48,14 +48,15 @@ def command(
     modified: `tunelock plan --facts rehearsal.json` plans with the measurements.
     """
     from lockfiles.files import write_out
+    from planner.search.rehearsal import MARK
     from runner.rehearse.report import out_of_memory
     from tui.session import planning
     from tui.text import rehearsal
 
     target = out or lock.with_name("rehearsal.json")
-    planning.writable(target)
+    planning.writable(target, MARK)
     held, report = _rehearsed(lock, located, tuning=tune)
-    write_out(target, _text(report.found).encode())
+    write_out(target, _text(report.found).encode(), MARK)
     if as_json:
         output.data_json(_record(report))
     else:

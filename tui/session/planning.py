@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lockfiles import intent
 from lockfiles import lock as locks
-from lockfiles.errors import UsageProblem
-from lockfiles.files import at_home, write_out
+from lockfiles.errors import TunelockError, UsageProblem
+from lockfiles.files import at_home, check_output, write_out
 from lockfiles.fixes import Advice, Command, Option
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Lock, TrainingLock
@@ -50,6 +50,22 @@ def from_file(
         )
     raw = intent.read(path)
     answers = check(raw.values, raw.lines, name=raw.name)
+    try:
+        return _from_answers(answers, path, machine, kept, kept_at, rehearsal)
+    except TunelockError as problem:
+        problem.in_file(raw.name)
+        raise
+
+
+def _from_answers(
+    answers: Answers,
+    path: Path,
+    machine: MachineFacts | None,
+    kept: Lock | None,
+    kept_at: Path | None,
+    rehearsal: Path | None,
+) -> Lock:
+    """Return the plan of the answers in a file; see `from_file`."""
     if kept is not None:
         at = kept_at or path.with_suffix(".lock")
         locations.check_fresh(kept, answers, at=at, intent=path)
@@ -152,20 +168,21 @@ def _timed(found: Prediction) -> tuple[TimedStep, ...]:
     )
 
 
-def writable(path: Path) -> None:
-    """Raise UsageProblem if a file cannot be written."""
+def writable(path: Path, mark: bytes) -> None:
+    """Raise UsageProblem if a file cannot be written, or is of another kind (`check_output`)."""
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageProblem(f"`{folder}` is not a folder.", fix=Command("mkdir -p {}", folder))
     if not os.access(folder, os.W_OK) or path.is_dir():
         raise UsageProblem(f"`{path}` cannot be written.", fix=Option("--out FILE"))
+    check_output(path, mark)
 
 
 def write(lock: Lock, path: Path) -> None:
     """Write a lock atomically. Raises UsageProblem if it cannot be written."""
-    writable(path)
+    writable(path, locks.MARK)
     try:
-        write_out(path, locks.write(lock).encode())
+        write_out(path, locks.write(lock).encode(), locks.MARK)
     except OSError as problem:
         raise UsageProblem(
             f"`{path}` cannot be written: {problem.strerror}.", fix=Option("--out FILE")

@@ -35,6 +35,10 @@ def _shown(text: object) -> str:
     return escape_html(one_line(text))
 
 
+MARK = b"<!doctype html>"
+"""The beginning of every page."""
+
+
 def page(report: Report, name: str) -> str:
     """Return the page."""
     return "\n".join(

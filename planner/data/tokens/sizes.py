@@ -16,8 +16,10 @@ def sizes(tokens: Sequence[int], count: int) -> tuple[int, ...]:
     blank tokens in total.
 
     Exact among multiples of the finest step that gives at most `BINS` of them: each set of
-    neighbors is filled up to its greatest (as in one-dimensional k-medians).
+    neighbors is filled up to its greatest (as in one-dimensional k-medians). Passes without rows,
+    of which a step with fewer rows than processes has some, get no size of their own.
     """
+    tokens = [one for one in tokens if one]
     widest = max(tokens)
     step = STEP * max(1, -(-(widest - min(tokens)) // (STEP * BINS)))
     most = -(-widest // STEP) * STEP

@@ -124,3 +124,10 @@ def test_a_file_of_facts_has_every_field_of_a_machine_and_no_other() -> None:
         assert list(kept.model_fields) == [field.name for field in fields(kind)]
         needed = {name for name, field in kept.model_fields.items() if field.is_required()}
         assert needed == {field.name for field in fields(kind) if field.default is MISSING}
+
+
+def test_a_file_that_is_no_json_is_saved_again(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[goal]\n")
+    with pytest.raises(UsageProblem, match="is not valid JSON") as raised:
+        load(tmp_path / "run.toml")
+    assert raised.value.hint.startswith("save the facts again on that machine")

@@ -121,6 +121,22 @@ def test_several_processes_share_the_passes_of_a_step(facts: PlanFacts, engine: 
     assert not train.graph_sizes or engine == "ddp"
 
 
+def test_the_last_step_may_have_fewer_rows_than_processes(facts: PlanFacts) -> None:
+    lengths = tuple(20 + 7 * row % 50 for row in range(facts.stream.rows))
+    varied = replace(
+        facts,
+        stream=replace(facts.stream, lengths=lengths),
+        machine=replace(CARDS, gpus=(CARD,) * 8),
+    )
+    asked = answers(
+        **_asked((8, ("ddp", "none"))), method__cuda_graphs="on", train__effective_batch=8
+    )
+    made = plan(asked, varied)
+    assert 0 < facts.stream.rows % _rows_of_a_step(made) < 8
+    assert made.train.graph_sizes
+    assert lock.parse(lock.write(made)).training() == made
+
+
 def test_zero_has_no_larger_bucket_than_gradients(facts: PlanFacts) -> None:
     made = plan(answers(**_asked((2, ("zero2", "none")))), facts)
     trained = facts.model.architecture

@@ -57,6 +57,19 @@ def closed(schema: Any) -> Any:
     return found
 
 
+def test_a_job_installs_what_its_lock_needs() -> None:
+    shared = {**CARDS["parallel"], "engine": "zero2", "bucket": 1_000}
+    packages = {**LOCK.model_dump()["packages"], "deepspeed": "0.19.8"}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "train,gguf"),
+        ({**CARDS, "parallel": shared, "packages": packages}, "train,deepspeed,gguf"),
+    ]
+    for tables, extras in cases:
+        made = job(**tables)
+        assert f"pip install 'tunelock[{extras}]'" in skypilot.task(made)
+        assert f"`tunelock[{extras}]`" in kubernetes.jobset(made)
+
+
 def check(content: Any, schema: Any) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     assert not [str(one) for one in jsonschema.Draft202012Validator(schema).iter_errors(content)]
@@ -170,13 +183,13 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     lock = str(tmp_path / "run.lock")
     for words, said in (
         ([lock], "No cluster was named."),
-        ([lock, "--slurm", "--skypilot"], "Several clusters were named."),
+        ([lock, "--slurm", "--skypilot"], "Several clusters were named. name only one"),
         ([str(tmp_path / "none"), "--slurm"], "does not exist."),
         ([lock, "--slurm", "--out", str(tmp_path)], "cannot be written"),
         ([lock, "--slurm", "--locate", "other=x"], "`other` is not a local input"),
     ):
         with pytest.raises(UsageProblem) as problem:
             command(["launch", *words])
-        assert said in problem.value.message and problem.value.hint
+        assert said in f"{problem.value.message} {problem.value.hint}" and problem.value.hint
     command(["launch", lock, "--slurm", "--out", str(tmp_path / "job.sh")])
     assert (tmp_path / "job.sh").read_text().startswith("#!/bin/bash\n")

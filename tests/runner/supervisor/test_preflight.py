@@ -108,7 +108,7 @@ def test_a_lock_for_a_card_is_refused_where_there_is_none(lock: Lock, tmp_path: 
     ) as no:
         check_all(card, tmp_path, (), ["train"])
     assert no.value.exit_code == 4
-    assert 'device = "cpu"' in no.value.hint
+    assert 'device = "cpu"' in no.value.hint and "a machine with that card" in no.value.hint
 
 
 def test_each_process_needs_a_card_with_room(lock: Lock) -> None:

@@ -142,3 +142,15 @@ def test_facts_that_cannot_be_saved_are_one_sentence(name: str, tmp_path: Path) 
     error, hint = done.stderr.splitlines()
     assert error.startswith(f"error: `{name}` cannot be written: ")
     assert hint.startswith("hint: ls -ld ")
+
+
+def test_the_facts_of_another_machine_are_not_overwritten(tmp_path: Path) -> None:
+    recorded.facts(tmp_path, "h100-busy").save(tmp_path / "h100.json")
+    before = (tmp_path / "h100.json").read_bytes()
+    done = tunelock("doctor", "--machine", "h100.json", folder=tmp_path)
+    assert done.returncode == 2
+    assert "`h100.json` has the facts of another machine" in done.stderr
+    assert "tunelock plan --machine h100.json" in done.stderr
+    assert (tmp_path / "h100.json").read_bytes() == before
+    assert tunelock("doctor", "--machine", "here.json", folder=tmp_path).returncode == 0
+    assert tunelock("doctor", "--machine", "here.json", folder=tmp_path).returncode == 0

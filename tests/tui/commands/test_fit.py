@@ -69,6 +69,23 @@ def test_the_table_has_a_line_for_each_method() -> None:
     assert done.stderr == ""
 
 
+def test_main_memory_is_told_where_a_process_needs_some() -> None:
+    cards = ("--gpu", "RTX 3090:2", "--nodes", "2", "--method")
+    done = tunelock("fit", "microsoft/phi-4", *cards, "lora")
+    assert "ZeRO stage 3" in done.stdout and "main memory" not in done.stdout
+    assert (
+        "of main memory to load"
+        in tunelock("fit", "microsoft/phi-4", *cards, "lora", "--parallel", "fsdp2").stdout
+    )
+
+
+def test_a_card_without_bfloat16_says_why_weights_are_large() -> None:
+    told = "`T4` has no bfloat16: weights are float32, twice as large."
+    model = ("fit", "mistralai/Mistral-7B-Instruct-v0.3", "--method", "lora", "--gpu")
+    assert told in " ".join(tunelock(*model, "T4").stdout.split())
+    assert "bfloat16" not in tunelock(*model, "L4").stdout
+
+
 def test_json_has_exactly_the_keys() -> None:
     done = tunelock("fit", str(BASE), "--memory", "24", "--json")
     assert done.returncode == 0, done.stderr

@@ -38,3 +38,7 @@ def test_sizes_are_few_aligned_and_hold_every_pass() -> None:
 def test_passes_of_one_size_need_one() -> None:
     assert sizes([640, 640], 16) == (640,)
     assert sizes([1], 16) == (STEP,)
+
+
+def test_passes_without_rows_have_no_size_of_their_own() -> None:
+    assert sizes([0, 60, 190, 0], 16) == (STEP, 192)
