@@ -81,6 +81,14 @@ def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     )
 
 
+def word(value: object) -> str:
+    """Return a value of a difference as text; a digest is cut short."""
+    if value is None:
+        return "(none)"
+    text = str(value)
+    return f"{text[:12]}…" if len(text) == 64 else text
+
+
 def _name(index: int, item: object) -> str:
     """Return the name of an item of a list: the id of a stage, else its position."""
     return str(item["id"]) if isinstance(item, Mapping) and "id" in item else str(index)

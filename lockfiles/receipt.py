@@ -13,10 +13,10 @@ from lockfiles.errors import UsageProblem
 from lockfiles.fields import FEW_KEYS, InnerPath, Label, Rows, Sha256, SizeBytes
 from lockfiles.fixes import Command
 
-VERSION = 3
+VERSION = 4
 """The version that is written; older ones are read, and a newer one is refused.
 
-Version 2 adds `artifacts`, and version 3 `objective`.
+Version 2 adds `artifacts`, version 3 `objective`, and version 4 `continued`.
 """
 LIMIT_BYTES = 4 * files.MIB
 _CLOSED = ConfigDict(extra="forbid", strict=True)
@@ -105,6 +105,22 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Continued:
+    """The checkpoint of another run that a training continued from."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    run: Label
+    """The name of that run's folder."""
+    step: Annotated[int, Field(ge=1, le=limits.MOST_ORDERED_ROWS)]
+    """The optimizer steps that were made there."""
+    lock_sha256: Sha256
+    """Of the bytes of its `run.lock`."""
+    sha256: Sha256 | None = None
+    """Of the digests of the copied files; None while they are being copied."""
+
+
+@dataclass(frozen=True)
 class Receipt:
     """The content of `receipt.json`."""
 
@@ -133,6 +149,9 @@ class Receipt:
     objective: Label = ""
     """What the loss taught, by its name in the lock; empty where nothing was trained, and before
     version 3."""
+    continued: Continued | None = None
+    """Where the training continued from with `--continue-from`; None if it began in this run, and
+    before version 4."""
 
 
 _READER = TypeAdapter(Receipt)

@@ -24,6 +24,7 @@ def order_text(order: Order) -> str:
         "located": {name: str(path) for name, path in order.located.items()},
         "allowed": list(order.allowed),
         "fresh": order.fresh,
+        "continue_from": str(order.continue_from) if order.continue_from else "",
     }
     return json.dumps(values)
 
@@ -37,6 +38,7 @@ def main(text: str) -> int:
         located={name: Path(path) for name, path in values["located"].items()},
         allowed=values["allowed"],
         fresh=values["fresh"],
+        continue_from=Path(values["continue_from"]) if values["continue_from"] else None,
     )
     started: list[Path] = []
 

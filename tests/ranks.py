@@ -63,6 +63,8 @@ class Case:
     """Other values of the trainer's settings."""
     rank: int = 8
     """Of an adapter."""
+    targets: Sequence[str] = TARGETS
+    """The layers that it adapts."""
     stop_after: int = 0
     """The step after which it is asked to stop; 0 for none."""
     kill_after: int = 0
@@ -95,7 +97,7 @@ class Case:
         adapts = self.method != "full"
         return Method.model_validate({
             "kind": self.method, "rank": self.rank * adapts, "alpha": 2 * self.rank * adapts,
-            "dropout": 0.0, "targets": list(TARGETS) * adapts,
+            "dropout": 0.0, "targets": list(self.targets) * adapts,
         })  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from runner.runs import reports
 from runner.runs.holders import INUSE, holder_alive, identity
 from runner.runs.kind import Begun, of_kind
 from runner.runs.safe_folder import OwnFolder, not_ours
+from runner.runs.whole import CHECKPOINT
 
 STAGES = "stages"
 """The folder of a run that holds a folder for each stage."""
@@ -32,7 +33,6 @@ PUBLISHED = ("receipt.json", "report.html")
 """Results of the last stage, copied to the run folder."""
 _FILES = (INUSE, EVENTS, LOG, LOCK, *PUBLISHED)
 _BEGUN, _DONE = "begun.json", "done.json"
-_CHECKPOINT = "checkpoint-"
 _MARK_BYTES = 1 << 16
 
 
@@ -120,15 +120,29 @@ class StagePlace:
                 _drop_torn(work)
         return self.partial
 
+    @contextmanager
+    def working(self) -> Iterator[OwnFolder]:
+        """Open the working folder. Raises UsageProblem as `done`, and OSError if it is missing."""
+        with self._stages() as stages, stages.inside(self.partial.name) as work:
+            yield work
+
+    def begun(self, digest: str) -> bool:
+        """Return whether the working folder is of a stage with this digest; raises as `done`."""
+        try:
+            with self._stages() as stages:
+                return self._begun(stages, digest)
+        except FileNotFoundError:
+            return False
+
     def write(self, name: str, content: bytes) -> Path:
         """Write a file atomically to the working folder and return its path."""
-        with self._stages() as stages, stages.inside(self.partial.name) as work:
+        with self.working() as work:
             work.write_whole(name, content)
         return self.partial / name
 
     def reported(self, name: str) -> dict[str, Any]:
         """Return the report in the working folder. Raises RunFailed if there is none."""
-        with self._stages() as stages, stages.inside(self.partial.name) as work:
+        with self.working() as work:
             report = reports.parse(self.kind, work.read(name, reports.LIMIT_BYTES))
         if report is None:
             raise RunFailed(
@@ -153,7 +167,7 @@ class StagePlace:
         """Remove the checkpoints of the finished stage."""
         with self._stages() as stages, stages.inside(self.final.name) as folder:
             for name in folder.names():
-                if name.startswith(_CHECKPOINT):
+                if name.startswith(CHECKPOINT):
                     folder.remove(name)
 
     def _stages(self, *, make: bool = False) -> OwnFolder:
@@ -175,7 +189,7 @@ class StagePlace:
 def _drop_torn(work: OwnFolder) -> None:
     """Remove entries that are named like a checkpoint but cannot be one."""
     for name in work.names():
-        number = name.removeprefix(_CHECKPOINT)
+        number = name.removeprefix(CHECKPOINT)
         plain = number.isascii() and number.isdigit() and len(number) < 12
         found = work.found(name)
         if name != number and found and not (plain and stat.S_ISDIR(found.st_mode)):

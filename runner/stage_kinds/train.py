@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lockfiles.fields import Sha256
+from lockfiles.receipt import Continued
 from runner.runs.kind import Count, Report, RunKind, Tensors
 
 
@@ -15,6 +16,8 @@ class Trained(Report):
     """sha256 of its tensors: `adapter`, or `merged` after full fine-tuning."""
     steps: Count
     peak_bytes: Count
+    continued: Continued | None = None
+    """Where the training continued from."""
     step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 

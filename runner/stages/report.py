@@ -12,7 +12,16 @@ from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.measured import against_prediction, rate
 from lockfiles.rates import tokens_per_second
-from lockfiles.receipt import Digests, Evaluation, Measured, Receipt, Score, Sent, measured_on
+from lockfiles.receipt import (
+    Continued,
+    Digests,
+    Evaluation,
+    Measured,
+    Receipt,
+    Score,
+    Sent,
+    measured_on,
+)
 from planner.objectives.registry import title_of
 from planner.plan import outcome
 from runner.environments import packages
@@ -55,6 +64,7 @@ def receipt_of(given: Context) -> Receipt:
         ],
         artifacts=artifacts.of_run(given),
         objective=given.lock.objective.name if isinstance(given.lock, TrainingLock) else "",
+        continued=Continued(**found) if (found := trained.get("continued")) else None,
     )
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from planner.data.tokens.stored import stream_sha256
 from runner.engines.ranks import Ranks
 from runner.export.clean import cleaned, with_tokenizer
 from runner.inputs import verify
+from runner.runs.continued import record_of
 from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import ending_of, own_template
@@ -88,6 +90,7 @@ def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:
         "steps": result.steps,
         "peak_bytes": result.peak_bytes,
         "step_seconds": result.step_seconds,
+        **({"continued": asdict(record.source)} if (record := record_of(given.work)) else {}),
     }
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from runner.nodes.machines import Machines
 from runner.runs.events import Writer, read
 from runner.runs.folder import EVENTS, LOG, PUBLISHED, Held, StagePlace, place
 from runner.runs.kind import of_kind
-from runner.supervisor import early, launch, results
+from runner.supervisor import continuing, early, launch, results
 from runner.supervisor.early import Early
 from runner.supervisor.launch import Limits
 from runner.supervisor.signals import RESUMES, Stop
@@ -63,6 +64,8 @@ class Attempt:
     """Warnings from before the first stage."""
     machines: Machines | None = None
     """The machines of the run; None on one machine."""
+    source: continuing.Former | None = None
+    """The run whose checkpoint the training continues from; None without `--continue-from`."""
     early: list[Early] = field(default_factory=list)
     """The processes that wait for the turn of their stage."""
 
@@ -79,6 +82,7 @@ class Attempt:
         try:
             with sentences(self.folder), ExitStack() as stack:
                 stack.callback(self._end_early)
+                self._continue()
                 ran = False
                 for name in names:
                     ran |= self._stage(name, ran)
@@ -90,6 +94,26 @@ class Attempt:
             raise
         seconds = round(time.monotonic() - begun, 3)
         self.writer.append("run", "done", {"seconds": seconds})
+
+    def _continue(self) -> None:
+        """Copy the checkpoint that the training is to continue from, unless it is there."""
+        name = self.lock.first("train")
+        if not name:
+            return
+        at, digest = self._place(name), self.lock.integrity[name]
+        if results.kept(at, digest) is not None:
+            return
+        if self.source:
+            at.begin(digest)
+            continuing.take(self.source, at, partial(self._copying, name))
+        elif at.begun(digest):
+            continuing.check_complete(at.partial)
+
+    def _copying(self, stage: str, what: str, done: int, total: int) -> None:
+        if self.stop.asked():
+            raise self._stopped()
+        fields = {"what": what, "done": done, "total": total, "unit": "bytes"}
+        self.writer.append(stage, "progress", fields)
 
     def _stage(self, name: str, changed: bool) -> bool:
         """Run a stage unless it is done, and return whether it ran.

@@ -34,7 +34,7 @@ from runner.runs.folder import (
 from runner.runs.heartbeat import heartbeat
 from runner.runs.kind import Asked, of_kind
 from runner.runs.safe_folder import OwnFolder
-from runner.supervisor import preflight, results
+from runner.supervisor import continuing, preflight, results
 from runner.supervisor.attempt import Attempt, sentences
 from runner.supervisor.launch import LIMITS, Limits
 from runner.supervisor.signals import Stop, stops
@@ -59,6 +59,8 @@ class Order:
     limits: Limits = LIMITS
     node: Node | None = None
     """Which of several machines this is; None on one machine."""
+    continue_from: Path | None = None
+    """The run folder whose last checkpoint the training continues from."""
 
 
 def run_folder(lock: Lock, runs: Path) -> Path:
@@ -87,8 +89,8 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
     byte offset in `events.jsonl` where this run's events start. Raises the TunelockError that
     ended the run: Stopped after SIGTERM, Interrupted after Ctrl-C, else that of the failed stage.
     """
-    source = text.read(order.lock)
-    lock = locks.parse(source, name=str(order.lock))
+    content = text.read(order.lock)
+    lock = locks.parse(content, name=str(order.lock))
     located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
     if order.node is None and isinstance(lock, TrainingLock):
@@ -99,6 +101,7 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
         waiting = [one.id for one in lock.stage if order.fresh or not _done(lock, run_at, one.id)]
         if not order.fresh:
             results.check(lock, run_at)
+        source = _source(lock, order, run_at, waiting, notes)
         if waiting:
             locations.check_all_known(lock, located)
         else:
@@ -107,7 +110,7 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
         asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
-        _run_in(order, lock, source, located, held, begun, notes)
+        _run_in(order, lock, content, located, held, begun, notes, source)
     return run_at
 
 
@@ -118,6 +121,18 @@ def _unused(lock: Lock, allowed: Collection[str]) -> list[str]:
     if not targets:
         return [f"`--allow {repo}` has no effect: the lock pushes nothing" for repo in named]
     return [f"`--allow {repo}` has no effect: the lock does not push there" for repo in named]
+
+
+def _source(
+    lock: Lock, order: Order, run_at: Path, waiting: Collection[str], notes: list[str]
+) -> continuing.Former | None:
+    """Return the run that the training continues; adds a sentence where that has no effect."""
+    if order.continue_from is None:
+        return None
+    if lock.training().first("train") in waiting:
+        return continuing.former(lock, order.continue_from, run_at)
+    notes.append("`--continue-from` has no effect: the training is done")
+    return None
 
 
 def _placed(lock: Lock, runs: Path) -> Path:
@@ -144,16 +159,17 @@ def _hold(run_at: Path, order: Order, stack: ExitStack) -> Held:
 def _run_in(
     order: Order,
     lock: Lock,
-    source: str,
+    content: str,
     located: Mapping[str, Path],
     held: Held,
     begun: Callable[[Path, int], None],
     notes: Sequence[str],
+    source: continuing.Former | None,
 ) -> None:
     folder = held.folder
     if order.fresh:
         folder.remove(STAGES)
-    folder.write_whole(LOCK, source.encode())
+    folder.write_whole(LOCK, content.encode())
     with Writer(folder.path / EVENTS, within=folder) as writer, stops() as stop:
         begun(folder.path, writer.size)
         with _machines(lock, order, folder, stop) as machines:
@@ -161,7 +177,7 @@ def _run_in(
             if machines:
                 limits = replace(limits, lost_seconds=LOST_SECONDS)
             attempt = Attempt(
-                lock, folder.path, located, writer, held, stop, limits, notes, machines
+                lock, folder.path, located, writer, held, stop, limits, notes, machines, source
             )
             attempt.run()
 

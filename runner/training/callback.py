@@ -1,38 +1,30 @@
 """The trainer's callback: sends events, saves a checkpoint on a stop, ends a run on a NaN loss."""
 
-import json
 import math
-import os
 import re
 import signal
-import stat
 import statistics
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from transformers import TrainerCallback
 from transformers.trainer_utils import rotate_checkpoints
 
-from lockfiles.errors import RunFailed, UsageProblem
-from lockfiles.files import read_bounded, write_whole
+from lockfiles.errors import RunFailed
 from lockfiles.fixes import PLAN_AGAIN, Change, Steps
 from runner.engines.ranks import Alone, Ranks
 from runner.runs.pipe import Line
+from runner.runs.whole import CHECKPOINT, is_whole, mark_whole
 from runner.training.clock import Clock, Times
 from runner.training.writing import Writer
 
 KEPT = 2
 """Checkpoints that are kept, the best one among them."""
-WHOLE = "whole.json"
-"""Written last into a checkpoint, with the size of each file. A checkpoint cut short by a kill or
-a power failure lacks this file or differs from it, and is skipped."""
-_MOST_MARK_BYTES = 4 << 20
 _CHECKPOINT = re.compile(r"checkpoint-\d+", re.ASCII)
 _NAMES = {"loss": "loss", "learning_rate": "learning_rate", "grad_norm": "gradient_norm"}
 
@@ -45,66 +37,6 @@ def memory_bytes() -> tuple[int, int]:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
     return int(kib["VmRSS"]) * 1024, int(kib["VmHWM"]) * 1024
-
-
-def earlier_peak(checkpoint: str | None) -> int:
-    """Return the peak memory up to a checkpoint, in bytes; 0 without one."""
-    mark = None if checkpoint is None else _mark(Path(checkpoint))
-    return 0 if mark is None else mark.peak_bytes
-
-
-def mark_whole(folder: Path, peak_bytes: int) -> None:
-    """Flush the files of a checkpoint to disk, then mark it as complete."""
-    sizes = {}
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name != WHOLE:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-            sizes[path.name] = path.stat().st_size
-    mark = {"peak_bytes": peak_bytes, "sizes_bytes": sizes}
-    write_whole(folder / WHOLE, json.dumps(mark).encode())
-
-
-def is_whole(folder: Path) -> bool:
-    """Return whether a checkpoint was marked as complete and its files still have those sizes.
-
-    Files are looked up in the checkpoint's own folder only, and links are not followed.
-    """
-    mark = _mark(folder)
-    if mark is None or not mark.sizes_bytes:
-        return False
-    sizes = {path.name: path.lstat().st_size for path in folder.iterdir() if _is_plain(path)}
-    return all(sizes.get(name) == size for name, size in mark.sizes_bytes.items())
-
-
-class _Mark(BaseModel):
-    """The contents of `whole.json`."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    peak_bytes: Annotated[int, Field(ge=0, lt=1 << 60)] = 0
-    sizes_bytes: dict[str, int] = Field(default_factory=dict)
-
-
-def _mark(folder: Path) -> _Mark | None:
-    if folder.is_symlink() or not folder.is_dir():
-        return None
-    try:
-        return _Mark.model_validate_json(
-            read_bounded(folder / WHOLE, _MOST_MARK_BYTES, follow=False)
-        )
-    except (OSError, UsageProblem, ValueError):
-        return None
-
-
-def _is_own(checkpoint: Path, work: Path) -> bool:
-    """Return whether a path is a checkpoint directly inside a working folder."""
-    named = _CHECKPOINT.fullmatch(checkpoint.name) is not None
-    return named and checkpoint.absolute().parent == work.absolute()
-
-
-def _is_plain(path: Path) -> bool:
-    return stat.S_ISREG(path.lstat().st_mode)
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
@@ -169,10 +101,16 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self.stopping = True
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Forget a best checkpoint that a resumed state names outside this run's own folder."""
+        """Find the best checkpoint that a resumed state names in this run's own folder, where it
+        was copied or moved together with the state; forget one that is not there."""
         best = state.best_model_checkpoint
-        if best is not None and not _is_own(Path(best), Path(args.output_dir)):
-            state.best_model_checkpoint = None
+        if best is None:
+            return
+        own = Path(args.output_dir) / Path(best).name
+        if _CHECKPOINT.fullmatch(own.name) and is_whole(own):
+            state.best_model_checkpoint = str(own)
+        else:
+            state.best_model_checkpoint = state.best_metric = None
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of a step."""
@@ -239,7 +177,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self, work: Path, step: int, best: str | None, peak_bytes: int, began: float
     ) -> None:
         """Mark a checkpoint as complete, and only then remove older ones."""
-        folder = work / f"checkpoint-{step}"
+        folder = work / f"{CHECKPOINT}{step}"
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's, of a base model without a name
         mark_whole(folder, peak_bytes)
         rotate_checkpoints(str(work), KEPT, best)

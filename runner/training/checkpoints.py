@@ -4,18 +4,16 @@ import shutil
 from pathlib import Path
 
 from runner.engines.ranks import Ranks
-from runner.training.callback import is_whole
+from runner.runs.whole import CHECKPOINT, is_whole, newest_whole
 
 
 def last_whole_checkpoint(work: Path) -> str | None:
     """Return the newest complete checkpoint; remove the incomplete ones."""
-    numbers: dict[int, Path] = {}
-    for folder in work.glob("checkpoint-*"):
-        if is_whole(folder):
-            numbers[int(folder.name.removeprefix("checkpoint-"))] = folder
-        else:
+    for folder in work.glob(f"{CHECKPOINT}*"):
+        if not is_whole(folder):
             shutil.rmtree(folder)
-    return str(numbers[max(numbers)]) if numbers else None
+    newest = newest_whole(work)
+    return str(work / f"{CHECKPOINT}{newest}") if newest else None
 
 
 def agreed_checkpoint(work: Path, ranks: Ranks) -> str | None:
@@ -25,4 +23,4 @@ def agreed_checkpoint(work: Path, ranks: Ranks) -> str | None:
     newest = last_whole_checkpoint(work) if ranks.rank == 0 else None
     step = int(newest.rpartition("-")[2]) if newest else 0
     first = ranks.gathered([step])[0][0]
-    return str(work / f"checkpoint-{first}") if first else None
+    return str(work / f"{CHECKPOINT}{first}") if first else None

@@ -14,13 +14,11 @@ from torch.distributed.fsdp import (
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from runner.training.compiled import layers
+from runner.training.held import Held
 from runner.training.job import Job
 
-STATES = ("exp_avg", "exp_avg_sq")
-"""AdamW's states of a parameter."""
 
-
-class Fully:
+class Fully(Held):
     """The shared values of a trainer whose model is sharded here.
 
     What is trained is kept in float32, what is frozen in the type of the lock; both compute in the
@@ -28,10 +26,10 @@ class Fully:
     """
 
     def __init__(self, job: Job) -> None:
+        super().__init__()
         self._count = job.ranks.count
         self._dtype: torch.dtype = getattr(torch, job.train.dtype)
         self._offloads = job.parallel.offload != "none"
-        self._optimizer: Any = None
 
     def shard(self, model: Any) -> None:
         """Replace the parameters of a model by shards on this process's device.
@@ -49,14 +47,6 @@ class Fully:
             fully_shard(part, mesh=mesh, mp_policy=policy, offload_policy=offload)
         _move_buffers(model, kind)
 
-    def prepared(self, trainer: Any) -> None:
-        """Take what the trainer has prepared."""
-        self._optimizer = trainer.optimizer.optimizer
-
-    def steps(self) -> int:
-        """Return how many steps AdamW has made."""
-        return next((int(one["step"]) for one in self._optimizer.state.values()), 0)
-
     def value(self, parameter: Any, state: str = "") -> torch.Tensor:
         """Return all of a trained parameter in float32, or of one of its states. Collective."""
         own = self._optimizer.state[parameter][state] if state else parameter
@@ -66,15 +56,6 @@ class Fully:
         """Return all of a parameter as it computes. Collective."""
         return _whole(parameter).to(self._dtype).cpu()
 
-    def make_states(self, steps: int) -> None:
-        """Make AdamW's states as after some steps, for `put` to fill."""
-        for group in self._optimizer.param_groups:
-            for one in group["params"]:
-                device = one.device if group.get("fused") else torch.device("cpu")
-                made = {"step": torch.tensor(float(steps), device=device)}
-                zeros = {name: torch.zeros_like(one) for name in STATES}
-                self._optimizer.state[one] = made | zeros
-
     def put(self, parameter: Any, value: torch.Tensor, state: str = "") -> None:
         """Replace this process's share of a parameter, or of one of its states."""
         own = self._optimizer.state[parameter][state] if state else parameter.detach()
@@ -83,9 +64,6 @@ class Fully:
             value.to(device), own.device_mesh, own.placements, src_data_rank=None
         )
         own.to_local().copy_(share.to_local())
-
-    def settle(self) -> None:
-        """Do nothing: what computes is gathered from what was put."""
 
 
 def _widen(part: nn.Module) -> None:

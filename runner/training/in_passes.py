@@ -13,6 +13,7 @@ from runner.training.exchange import Exchange
 from runner.training.greatest import greatest_passes, most_rows
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree, Row
+from runner.training.routed import share
 
 if TYPE_CHECKING:
     from transformers import Trainer as _Base
@@ -84,12 +85,13 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         if not self._warm:
             self._warm_up(joined, model)
         total = self._total_train_tokens + joined.tokens(inputs)
-        self.current_gradient_accumulation_steps = len(inputs["cuts"])  # shares a router's loss
-        *passes, last = joined.passes(inputs)
-        losses = [self._passed(model, one, scored, sync=False) for one in passes]
-        if self._exchange and not self._fast.graphs:  # replaying tells of no gradient
-            self._exchange.begin()
-        losses.append(self._passed(model, last, scored))
+        losses = []
+        for at, one in enumerate(joined.passes(inputs), 1):
+            last = at == len(inputs["cuts"])
+            if last and self._exchange and not self._fast.graphs:  # replays tell of no gradient
+                self._exchange.begin()
+            self._share_router(inputs, at - 1)
+            losses.append(self._passed(model, one, scored, sync=last))
         if self._exchange:
             self._exchange.finish()
         self._total_train_tokens = total  # TRL counts them too where a router has a loss
@@ -104,6 +106,12 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self.accelerator.gradient_state._set_sync_gradients(sync)
         self.accelerator.backward(loss, **self._backward)
         return loss.detach()
+
+    def _share_router(self, step: Any, at: int) -> None:
+        """Let TRL take the mean of a router's loss over the passes of a step that have rows."""
+        self.current_gradient_accumulation_steps = share(
+            step["with_rows"], self._ranks.count, blank=step["blank"][at]
+        )
 
     def _warm_up(self, joined: PaddingFree, model: Any) -> None:
         """Compute the greatest pass of the run, record one of each size, and forget the gradients.
@@ -168,15 +176,16 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
             return super().prediction_step(model, inputs, prediction_loss_only, *given, **named)
         step = self._prepare_inputs(inputs)
         joined = self.passes_of_evaluation()
-        scored = (step["labels"] != IGNORED).sum()
-        self.current_gradient_accumulation_steps = len(step["cuts"])
+        own = (step["labels"] != IGNORED).sum()
+        scored = self.accelerator.gather(own[None]).sum()
+        losses = []
         with torch.no_grad(), self.compute_loss_context_manager(), self._fast.evaluating():
-            losses = [
-                self.compute_loss(model, one, num_items_in_batch=scored.clamp(min=1))
-                for one in joined.passes(step)
-            ]
+            for at, one in enumerate(joined.passes(step)):
+                self._share_router(step, at)
+                some = scored.clamp(min=1)
+                losses.append(self.compute_loss(model, one, num_items_in_batch=some))
         loss = torch.stack(losses).sum() / self._ranks.count
-        self._evaluated.append((float(loss * scored), int(scored)))
+        self._evaluated.append((float(loss * scored), int(own)))
         return loss, None, None
 
     def evaluation_loop(self, *given: Any, **named: Any) -> Any:

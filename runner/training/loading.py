@@ -79,7 +79,15 @@ def load_checked(folder: Path, **form: Any) -> PreTrainedModel:
     )
     check_loaded(report, config, folder)
     check_finite(model, folder)
+    _save_by_names_of_files(model)
     return model
+
+
+def _save_by_names_of_files(model: Any) -> None:
+    """Let a model be saved with the names that its files have: transformers reverts the changes of
+    names that it made when it loaded them, but in shares (ZeRO stage 3) also those it did not."""
+    if changes := getattr(model, "_weight_conversions", None):
+        model._weight_conversions = [one for one in changes if one.was_used()]
 
 
 def loaded_as(method: Method, settings: Train, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,9 @@ class PaddingFree:
 
         Return `input_ids`, `labels` and `position_ids`, each of shape (1, tokens of this rank);
         `cuts`, where each pass ends; `bounds`, of each pass the positions between its rows: int32,
-        of shape (rows + 1,); `scored`, of each pass what `scored.positions` returns; and `own`, the
-        tokens of the step of all ranks, without blank rows."""
+        of shape (rows + 1,); `scored`, of each pass what `scored.positions` returns; `blank`, of
+        each pass whether it has no rows; `with_rows`, the passes of all ranks that have some; and
+        `own`, the tokens of the step of all ranks, without blank rows."""
         lengths = [len(row["input_ids"]) for row in rows]
         step = layout.passes(lengths, self.most_tokens, self.ranks)
         laid = layout.of_rank(step, self.rank, self.ranks)
@@ -70,6 +71,8 @@ class PaddingFree:
             "cuts": tuple(accumulate(one[-1] for one in edges)),
             "bounds": [torch.tensor(one, dtype=torch.int32) for one in edges],
             "scored": [positions(one) for one in labels],
+            "blank": tuple(not one for one in laid),
+            "with_rows": sum(map(bool, step)),
             "own": sum(lengths),
         }
 

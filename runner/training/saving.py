@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from peft import peft_model
 from safetensors.torch import save_file
-from transformers import modeling_utils
+from transformers import PreTrainedModel, modeling_utils
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from planner.machines.probes import memory
@@ -61,6 +61,20 @@ class Saving(_Base):  # type: ignore[misc]  # transformers ships no types that m
     """Whether the checkpoint that is being saved is a copy."""
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save a checkpoint, with weights by the names that they have in the model.
+
+        In files of models, transformers splits a mixture's experts, and a trainer would not find
+        them when it resumes.
+        """
+        own = self.model
+        if isinstance(own, PreTrainedModel):
+            own.save_pretrained = partial(own.save_pretrained, save_original_format=False)
+        try:
+            self._save_without_tokenizer(model, trial)
+        finally:
+            own.__dict__.pop("save_pretrained", None)
+
+    def _save_without_tokenizer(self, model: Any, trial: Any) -> None:
         """Save a checkpoint without the tokenizer, which no resumption reads."""
         if self.writer is None:
             super()._save_checkpoint(model, trial)

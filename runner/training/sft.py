@@ -12,6 +12,7 @@ from trl import SFTConfig, SFTTrainer
 
 from planner.data.tokens.example import COMPLETION, Example
 from runner.training.kind import Columns, TrainerKind
+from runner.training.routed import Routed
 from runner.training.scored import taking_all
 from runner.training.trainer import Ordered
 
@@ -23,7 +24,7 @@ def _columns(rows: Sequence[Example]) -> Columns:
     }
 
 
-class Trainer(Ordered, SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
+class Trainer(Ordered, Routed, SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
     """TRL's trainer in the lock's order."""
 
     def compute_loss(self, model: Any, inputs: Any, *given: Any, **named: Any) -> Any:

@@ -13,9 +13,11 @@ from planner.models.folder import CONFIG
 from planner.parallelism.engine import of_engine
 from runner.training import states
 from runner.training.exchange import take_first
+from runner.training.held import Held
 from runner.training.in_passes import InPasses
 from runner.training.job import Job
 from runner.training.states import Sharding
+from runner.training.stored import is_shared
 
 _SCHEDULER = "scheduler.pt"
 
@@ -64,17 +66,24 @@ class Spread(InPasses):
         return nullcontext()
 
     def _prepare_for_training(self, max_steps: int, loader: Any, checkpoint: str | None) -> Any:
-        if self._sharding is None:
+        shared = self._sharding
+        if shared is None and not (checkpoint and is_shared(Path(checkpoint))):
             return super()._prepare_for_training(max_steps, loader, checkpoint)
-        self._sharding.shard(self.model)
+        shared = shared or Held()
+        shared.shard(self.model)
         found = super()._prepare_for_training(max_steps, loader, None)
-        self._sharding.prepared(self)
+        shared.prepared(self)
         if checkpoint:
-            self._resume(Path(checkpoint), self._sharding)
+            self._resume(Path(checkpoint), shared)
         return found
 
+    def _names(self) -> list[str]:
+        """Return the trained parameters in the order of the optimizer's groups."""
+        decays = set(self.get_decay_parameter_names(self.model))
+        return sorted(states.trained(self.model), key=lambda name: name not in decays)
+
     def _resume(self, checkpoint: Path, shared: Sharding) -> None:
-        states.read(self.model, shared, checkpoint, optimizer=True)
+        states.read(self.model, shared, checkpoint, self._names(), optimizer=True)
         kept, own = torch.load(checkpoint / _SCHEDULER, weights_only=True), self.lr_scheduler
         own.last_epoch, own._step_count = kept["last_epoch"], kept["_step_count"]
         factors = [factor(own.last_epoch) for factor in own.lr_lambdas]
@@ -84,7 +93,7 @@ class Spread(InPasses):
             group["lr"] = rate
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if self._sharding is None:
+        if self._sharding is None and not is_shared(Path(resume_from_checkpoint)):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
@@ -92,7 +101,7 @@ class Spread(InPasses):
             super()._load_best_model()
             return
         best = Path(self.state.best_model_checkpoint)
-        states.read(self.model, self._sharding, best, optimizer=False)
+        states.read(self.model, self._sharding, best, self._names(), optimizer=False)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self._sharding is None:

@@ -1,24 +1,20 @@
 """The state of a shared training in a checkpoint: values and optimizer states of all processes.
 
 Each parameter is stored as one tensor, whoever held which part of it, in safetensors of a few
-gigabytes. So any number of processes, under any engine that shares states, can continue from it.
+gigabytes. So any number of processes, under any engine, can continue from it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from lockfiles.errors import RunFailed
 from lockfiles.fixes import Command
+from runner.training.stored import SHARED, STATES, VALUE, Stored
 
-STATES = ("exp_avg", "exp_avg_sq")
-"""AdamW's states of a parameter."""
-_VALUE = "value"
-_PATTERN = "training-*.safetensors"
 _MOST_BYTES = 4 << 30
 """About the bytes of a file, which rank 0 keeps in main memory until it is written."""
 
@@ -75,41 +71,50 @@ def write(model: torch.nn.Module, shared: Sharding, folder: Path, *, writes: boo
 
 def _values(model: torch.nn.Module, shared: Sharding) -> Iterator[tuple[str, torch.Tensor]]:
     for name, one in trained(model).items():
-        yield f"{_VALUE}/{name}", shared.value(one)
+        yield f"{VALUE}/{name}", shared.value(one)
         if shared.steps():
             for state in STATES:
                 yield f"{state}/{name}", shared.value(one, state)
 
 
-def read(model: torch.nn.Module, shared: Sharding, folder: Path, *, optimizer: bool) -> None:
+def read(
+    model: torch.nn.Module,
+    shared: Sharding,
+    folder: Path,
+    names: Sequence[str],
+    *,
+    optimizer: bool,
+) -> None:
     """Put the values of a checkpoint, and with `optimizer` the states of the optimizer, into a
-    model that is shared. Collective.
+    model, whichever engine wrote them. Collective.
 
-    Raises RunFailed if the checkpoint lacks a trained parameter.
+    `names` are the trained parameters in the order of the optimizer's groups. Raises RunFailed if
+    the checkpoint lacks one of them.
     """
     parameters = trained(model)
-    missing, made = set(parameters), False
-    for path in sorted(folder.glob(_PATTERN)):
-        with safe_open(path, framework="pt") as file:
-            steps = int((file.metadata() or {})["steps"])
-            if optimizer and not made and steps:
-                shared.make_states(steps)
-            made = True
-            for key in file.keys():  # noqa: SIM118  # iteration needs it
-                kind, _, name = key.partition("/")
-                if kind == _VALUE:
-                    shared.put(parameters[name], file.get_tensor(key))
-                    missing.discard(name)
-                elif optimizer:
-                    shared.put(parameters[name], file.get_tensor(key), kind)
+    missing = set(parameters)
+    stored = Stored(folder, names)
+    if optimizer and stored.steps:
+        shared.make_states(stored.steps)
+    for kind, name, value in stored.values(optimizer=optimizer):
+        if kind == VALUE:
+            shared.put(parameters[name], value)
+            missing.discard(name)
+        else:
+            shared.put(parameters[name], value, kind)
     if missing:
-        raise RunFailed(
-            f"The checkpoint `{folder}` lacks {len(missing):,} of {len(parameters):,} trained "
-            f"tensors, such as `{min(missing)}`.",
-            fix=Command("rm -r -- {}", folder, note="then rerun to resume from the one before it"),
-        )
+        raise lacking(folder, missing, len(parameters))
     shared.settle()
 
 
+def lacking(folder: Path, missing: Collection[str], count: int) -> RunFailed:
+    """Return the error for a checkpoint that lacks some of the tensors that are trained."""
+    return RunFailed(
+        f"The checkpoint `{folder}` lacks {len(missing):,} of {count:,} trained "
+        f"tensors, such as `{min(missing)}`.",
+        fix=Command("rm -r -- {}", folder, note="then rerun to resume from the one before it"),
+    )
+
+
 def _name(number: int) -> str:
-    return _PATTERN.replace("*", f"{number:05}")
+    return SHARED.replace("*", f"{number:05}")

@@ -17,8 +17,9 @@ from lockfiles.lock import Train
 from planner.objectives.registry import objective_of
 from planner.parallelism.engine import of_engine
 from runner.runs.pipe import Line
+from runner.runs.whole import earlier_peak
 from runner.training import loading, zero
-from runner.training.callback import Watch, earlier_peak
+from runner.training.callback import Watch
 from runner.training.checkpoints import agreed_checkpoint
 from runner.training.job import Job, Result
 from runner.training.make import make_trainer

@@ -3,6 +3,7 @@
 In a class, `Ordered` is the base before the trainer of TRL.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
 from runner.engines.ranks import Alone
+from runner.training import states
 from runner.training.adapter import check_adapter
 from runner.training.ahead import Ahead
 from runner.training.job import Job
@@ -21,6 +23,7 @@ from runner.training.padding_free import PaddingFree
 from runner.training.saving import Saving
 from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
 from runner.training.spread import Spread
+from runner.training.stored import is_shared
 
 
 class _Order(Sampler[int]):
@@ -148,11 +151,27 @@ class Ordered(Ahead, Saving, Spread):
         TRL trains a QLoRA adapter in bf16; PEFT's `load_adapter` casts what it loads to fp32, so
         that a resumed run would round differently from an uninterrupted one.
         """
+        self._loaded_from = Path(resume_from_checkpoint)
         kept = {name: value.dtype for name, value in self.model.named_parameters()}
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        if self._sharding is not None:  # it is loaded when the model is shared
-            return
+        if self._sharding is not None or is_shared(self._loaded_from):
+            return  # it is loaded once the model and its optimizer are prepared
         for name, value in self.model.named_parameters():
             value.data = value.data.to(kept[name])
         if isinstance(self.model, PeftModel):
             check_adapter(self.model, Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        self._loaded_from = Path(self.state.best_model_checkpoint)
+        super()._load_best_model()
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Raise RunFailed if a checkpoint lacks a trained parameter: transformers only warns, and
+        training would continue from the base model's."""
+        missing, every = set(load_result.missing_keys), states.trained(self.model)
+        tied = defaultdict(set)
+        for name, one in self.model.named_parameters(remove_duplicate=False):
+            tied[id(one)].add(name)
+        lost = [name for name, one in every.items() if tied[id(one)] <= missing]
+        if lost:
+            raise states.lacking(self._loaded_from, lost, len(every))

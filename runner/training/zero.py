@@ -13,9 +13,8 @@ from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
 from planner.parallelism.engine import of_engine
 from runner.training.job import Job
+from runner.training.stored import STATES
 
-STATES = ("exp_avg", "exp_avg_sq")
-"""AdamW's states of a parameter."""
 _OWN_EXCHANGE = "deepspeed_shm_comm"
 """DeepSpeed's exchange in shared memory, which it would compile for a processor."""
 PERSISTENT_ELEMENTS = 100_000

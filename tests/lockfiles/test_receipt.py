@@ -11,6 +11,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.harmless import is_harmless
 from lockfiles.receipt import (
     Artifact,
+    Continued,
     Digests,
     Evaluation,
     Measured,
@@ -30,6 +31,7 @@ def test_read_back(tmp_path: Path) -> None:
         measured=Measured(peak_bytes=1, step_seconds=0.5),
         evaluation=Evaluation(base=Score(2.0, 0.0, 200), tuned=Score(0.1, 0.9, 200)),
         artifacts=[Artifact(**ARTIFACT)],
+        continued=Continued("before-0123", 40, "d" * 64, "e" * 64),
     )
     receipt.write(written, tmp_path / "receipt.json")
     assert receipt.read(tmp_path / "receipt.json") == written
@@ -59,7 +61,8 @@ def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
         ({"packages": {"torch": "\x1b[2J"}}, "`packages.torch` is wrong"),
         ({"machine": "x\nerror: forged"}, "`machine` is wrong"),
         ({"machine": "x" * 100_000}, "`machine` is wrong: it has more than 200 characters"),
-        ({"version": 4}, "`version` is wrong: it must be at most 3"),
+        ({"version": 5}, "`version` is wrong: it must be at most 4"),
+        ({"continued": {"run": "a", "step": 0, "lock_sha256": "0" * 64}}, "must be at least 1"),
         ({"version": True}, "`version` is wrong: it must be an integer"),
         ({"sent": [{"name": "", "size_bytes": 1, "sha256": "0" * 64}]}, "`sent.name` is wrong"),
         ({"artifacts": [ARTIFACT | {"path": "../x"}]}, "`artifacts.path` is wrong"),

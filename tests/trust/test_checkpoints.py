@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("trl")
 
 from runner.runs.pipe import Line
-from runner.training.callback import Watch, earlier_peak, is_whole, mark_whole
+from runner.runs.whole import earlier_peak, is_whole, mark_whole
+from runner.training.callback import Watch
 
 
 @pytest.fixture
@@ -52,13 +53,24 @@ def test_a_checkpoint_in_a_link_is_none(tmp_path: Path) -> None:
     assert not is_whole(real)
 
 
-@pytest.mark.parametrize("best", ["/etc", "checkpoint-1", "{}/..", "{}/checkpoint-1/..", "{}/a"])
-def test_the_best_checkpoint_is_one_of_the_run(best: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("best", "kept"),
+    [
+        ("/etc", False), ("checkpoint-1", True), ("{}/..", False), ("{}/checkpoint-1/..", False),
+        ("{}/a", False), ("{}/checkpoint-2", False), ("{}/checkpoint-1", True),
+        ("/elsewhere/checkpoint-1", True),
+    ],
+)  # fmt: skip
+def test_the_best_checkpoint_is_one_of_the_run(best: str, kept: bool, tmp_path: Path) -> None:
+    """It is found by its name: a state may come from where the run was before."""
+    own = tmp_path / "checkpoint-1"
+    own.mkdir()
+    (own / "file").write_text("x")
+    mark_whole(own, 0)
     before = signal.getsignal(signal.SIGTERM)
     watch = Watch(Line(-1), 0, 0)
     signal.signal(signal.SIGTERM, before)
-    arguments = SimpleNamespace(output_dir=str(tmp_path))
-    for named, kept in ((best.format(tmp_path), None), (f"{tmp_path}/checkpoint-1", 1)):
-        state = SimpleNamespace(best_model_checkpoint=named)
-        watch.on_train_begin(arguments, state, None)
-        assert state.best_model_checkpoint == (named if kept else None)
+    state = SimpleNamespace(best_model_checkpoint=best.format(tmp_path), best_metric=0.5)
+    watch.on_train_begin(SimpleNamespace(output_dir=str(tmp_path)), state, None)
+    assert state.best_model_checkpoint == (str(own) if kept else None)
+    assert state.best_metric == (0.5 if kept else None)

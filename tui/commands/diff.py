@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lockfiles import lock
-from lockfiles.compare import Difference, differences
+from lockfiles.compare import Difference, differences, word
 from tui.terminal import output
 
 _ORDER = ("changes weights", "changes speed", "changes exports", "informational")
@@ -33,12 +33,5 @@ def _lines(found: list[Difference]) -> list[str]:
     lines: list[str] = []
     for consequence, group in groupby(found, key=lambda item: item.consequence):
         lines.append(consequence)
-        lines += [f"  ~ {item.field}  {_word(item.locked)} → {_word(item.found)}" for item in group]
+        lines += [f"  ~ {item.field}  {word(item.locked)} → {word(item.found)}" for item in group]
     return lines
-
-
-def _word(value: object) -> str:
-    if value is None:
-        return "(none)"
-    text = str(value)
-    return f"{text[:12]}…" if len(text) == 64 else text

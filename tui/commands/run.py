@@ -23,6 +23,10 @@ from tui.terminal import output
 )
 @click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 @click.option(
+    "--continue-from", type=click.Path(path_type=Path), metavar="RUN_FOLDER",
+    help="Continue the training of another run from its last checkpoint.",
+)  # fmt: skip
+@click.option(
     "--allow", "allowed", multiple=True, metavar="TARGET",
     help="Allow the run to push to this Hub repository, which the lock names.",
 )  # fmt: skip
@@ -42,6 +46,7 @@ def command(
     runs: Path,
     foreground: bool,
     fresh: bool,
+    continue_from: Path | None,
     allowed: tuple[str, ...],
     node: int | None,
     rendezvous: str | None,
@@ -54,6 +59,9 @@ def command(
     To resume a run that was stopped or failed, run the same command again. When started at a
     terminal, it runs in the background and is shown here. Leaving or losing the connection does
     not end it: `tunelock watch` shows it again, and `tunelock stop` stops it.
+
+    With `--continue-from`, training starts with the last checkpoint of another run: of the same
+    training on another number of cards, say. That run's folder is not changed.
 
     If the lock is for several machines, run the same command on each of them, with a folder of
     runs that all of them share: `tunelock launch` writes what does this on a cluster.
@@ -70,7 +78,7 @@ def command(
     wanted = locks.read(lock)
     count = wanted.parallel.nodes if isinstance(wanted, TrainingLock) else 1
     own = node_of(count, node, rendezvous, os.environ)
-    order = Order(lock, runs, located, allowed, fresh, node=own)
+    order = Order(lock, runs, located, allowed, fresh, node=own, continue_from=continue_from)
     if own and own.rank:
         from runner.supervisor.other import follow
 

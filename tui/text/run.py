@@ -44,6 +44,8 @@ def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[
         ("batch", f"{split}: {why.get('train.micro_batch', '')}".strip()),
         ("memory", _memory(lock.prediction.peak_bytes, receipt.measured.peak_bytes)),
     ]
+    if one := receipt.continued:
+        found.append(("continued", f"from step {one.step:,} of {one.run}"))
     if said := ending.outcome_of(lock, receipt):
         found.append(("accuracy", " ".join(said)))
     if leak := why.get("data.rows"):

@@ -16,7 +16,7 @@ from lockfiles.errors import UsageProblem
 from runner.runs.events import Event, read
 from runner.runs.folder import Held
 from runner.runs.holders import Process, is_held, look, workers
-from runner.training.callback import is_whole
+from runner.runs.whole import is_whole
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.runner.engines.sockets import listening
 

@@ -142,6 +142,11 @@ MOVES: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("zero3", {"ranks": 4}, "zero3", {}),
     ("fsdp2", {}, "fsdp2", {"ranks": 4}),
     ("fsdp2", {}, "zero2", {"offload": "optimizer"}),
+    ("single", {}, "zero3", {}),
+    ("zero2", {}, "single", {}),
+    ("ddp", {}, "fsdp2", {}),
+    ("fsdp2", {}, "ddp", {"ranks": 4}),
+    ("ddp", {}, "single", {}),
 ]
 
 

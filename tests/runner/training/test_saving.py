@@ -15,8 +15,8 @@ pytest.importorskip("trl")
 
 from safetensors.torch import load_file, save_file
 
+from runner.runs.whole import WHOLE
 from runner.training import callback, saving
-from runner.training.callback import WHOLE
 from runner.training.saving import copy, no_room
 from runner.training.writing import Writer
 from tests.programs import command

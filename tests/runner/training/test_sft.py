@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("trl")
 
 from lockfiles import digest
-from runner.training.callback import WHOLE, earlier_peak, mark_whole
+from runner.runs.whole import WHOLE, earlier_peak, mark_whole
 from runner.training.checkpoints import last_whole_checkpoint
 from tests.programs import command
 

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 from lockfiles import digest
 from lockfiles.lock import Method
 from runner.export.merge import merge
-from runner.training.callback import WHOLE
+from runner.runs.whole import WHOLE
 from tests.programs import command
 from tests.runner.training.test_sft import ROOT
 

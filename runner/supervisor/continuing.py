@@ -1,0 +1,209 @@
+"""Continuing a training from a checkpoint of another run: another number of cards, say.
+
+The other run's folder is only read. Its checkpoint is copied into the new run's folder under a
+temporary name, compared by digest, and renamed. A record says from where, and whether the copy is
+complete: a copy that was cut short is made again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from lockfiles import digest, files
+from lockfiles import lock as locks
+from lockfiles.compare import word
+from lockfiles.continuing import obstacle
+from lockfiles.errors import DigestDiffers, UsageProblem
+from lockfiles.fixes import PLAN_AGAIN, Advice, Command, Option
+from lockfiles.harmless import one_line
+from lockfiles.lock import Lock, TrainingLock
+from lockfiles.receipt import Continued
+from runner.runs.continued import RECORD, Record, record_of
+from runner.runs.folder import LOCK, StagePlace, place
+from runner.runs.holders import is_held
+from runner.runs.safe_folder import OwnFolder
+from runner.runs.whole import CHECKPOINT, WHOLE, Mark, is_whole, mark_of, newest_whole
+
+_COPY = ".copy"
+_STATE = "trainer_state.json"
+_BLOCK_BYTES = 1 << 20
+_MOST_STATE_BYTES = 256 << 20
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is copied, the bytes so far and the total."""
+
+
+@dataclass(frozen=True)
+class Former:
+    """The run that a training continues."""
+
+    run: Path
+    work: Path
+    """The folder of its checkpoints."""
+    source: Continued
+    """What a receipt says of it; its digest is known once it is copied."""
+    steps: tuple[int, ...]
+    """The checkpoints to copy: the best one, and the newest."""
+
+
+def former(lock: Lock, run: Path, own: Path) -> Former:
+    """Return the run that a lock's training is to continue; `own` is the run folder of the lock.
+
+    Raises UsageProblem where it cannot: `lockfiles.continuing` says which locks it takes.
+    """
+    now, before = lock.training(), _lock_of(run)
+    if run.resolve() == own.resolve():
+        raise UsageProblem(
+            f"`{run}` is the run of this lock itself.",
+            fix=Command("tunelock run run.lock", to="resume it"),
+        )
+    if found := obstacle(before, now):
+        values = [one_line(word(one), most=40) for one in (found.locked, found.found)]
+        raise UsageProblem(
+            f"This lock cannot continue `{run}`: `{found.field}` is `{values[0]}` there, and "
+            f"`{values[1]}` here.",
+            fix=(
+                Command("tunelock diff {} run.lock", run / LOCK, to="see all that differs"),
+                PLAN_AGAIN,
+            ),
+        )
+    if is_held(run):
+        raise UsageProblem(
+            f"`{run}` is still running.", fix=Command("tunelock stop {}", run, to="stop it first")
+        )
+    return _with_checkpoints(before, run)
+
+
+def _lock_of(run: Path) -> TrainingLock:
+    if not (run / LOCK).is_file():
+        raise UsageProblem(
+            f"`{run}` is not the folder of a run: it has no `{LOCK}`.",
+            fix=Command("tunelock status", to="list the runs"),
+        )
+    return locks.read(run / LOCK).training()
+
+
+def _with_checkpoints(before: TrainingLock, run: Path) -> Former:
+    at = place(before, run, before.first("train"))
+    newest = newest_whole(at.partial)
+    if not newest:
+        why = "has finished its training" if at.final.exists() else "has no complete checkpoint"
+        raise UsageProblem(
+            f"`{run}` {why}, so that there is nothing to continue.",
+            fix=Option("--continue-from", to="leave out"),
+        )
+    source = Continued(
+        run=one_line(run.resolve().name, most=200), step=newest,
+        lock_sha256=digest.of_file(run / LOCK),
+    )  # fmt: skip
+    steps = [*_best(at.partial, newest), newest]
+    return Former(run, at.partial, source, tuple(dict.fromkeys(steps)))
+
+
+def _best(work: Path, newest: int) -> Iterator[int]:
+    """Yield the step of the best checkpoint so far, if it is still there."""
+    state = files.read_bounded(
+        work / f"{CHECKPOINT}{newest}" / _STATE, _MOST_STATE_BYTES, follow=False
+    )
+    try:
+        best = PurePath(json.loads(state).get("best_model_checkpoint") or "").name
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return
+    number = best.removeprefix(CHECKPOINT)
+    if number.isdecimal() and is_whole(work / f"{CHECKPOINT}{number}"):
+        yield int(number)
+
+
+def check_complete(work: Path) -> None:
+    """Raise UsageProblem if a training was to continue another run, whose checkpoint is missing."""
+    record = record_of(work)
+    if record and not record.complete:
+        raise UsageProblem(
+            f"This run was to continue `{record.source.run}`, whose checkpoint is not copied yet.",
+            fix=(Option("--continue-from RUN_FOLDER"), Option("--fresh", to="start over with")),
+        )
+
+
+def take(source: Former, at: StagePlace, progress: Progress) -> None:
+    """Copy the checkpoints of another run to the working folder of a training, unless they are
+    there.
+
+    Raises UsageProblem if the training has begun otherwise, and DigestDiffers if a copy differs.
+    """
+    record = record_of(at.partial)
+    begun = newest_whole(at.partial)
+    if record and record.complete and record.source.lock_sha256 == source.source.lock_sha256:
+        return
+    if begun and (record is None or record.complete):
+        raise UsageProblem(
+            f"This run has made {begun:,} steps already, and does not continue `{source.run}`.",
+            fix=(
+                Option("--continue-from", to="leave out"),
+                Option("--fresh", to="start over with"),
+            ),
+        )
+    with at.working() as work:
+        _write(work, Record(source=source.source, complete=False))
+        for name in work.names():
+            if name.startswith(CHECKPOINT):
+                work.remove(name)
+        found = _copies(source, work, progress)
+        done = replace(source.source, sha256=digest.of_value(found))
+        _write(work, Record(source=done, complete=True))
+
+
+def _copies(source: Former, work: OwnFolder, progress: Progress) -> dict[str, dict[str, str]]:
+    """Return the digests of the copied files, by checkpoint."""
+    marks = {f"{CHECKPOINT}{step}": _mark(source, step) for step in source.steps}
+    total = sum(size for mark in marks.values() for size in mark.sizes_bytes.values())
+    found: dict[str, dict[str, str]] = {}
+    done = 0
+    for name, mark in marks.items():
+        part = f"{name}{_COPY}"
+        own = found[name] = {}
+        with (
+            work.inside(part, make=True) as folder,
+            OwnFolder.open(source.work / name, ours=False, closes=False) as held,
+        ):
+            for file, size in mark.sizes_bytes.items():
+                progress(f"copying `{name}` of `{source.source.run}`", done, total)
+                own[file] = _copied(held, folder, file)
+                done += size
+            # the peak memory of another layout says nothing of this one
+            folder.write_whole(WHOLE, mark.model_copy(update={"peak_bytes": 0}).content)
+        work.rename(part, name)
+    os.fsync(work.descriptor)
+    return found
+
+
+def _mark(source: Former, step: int) -> Mark:
+    mark = mark_of(source.work / f"{CHECKPOINT}{step}")
+    assert mark is not None, "it was complete"
+    return mark
+
+
+def _copied(held: OwnFolder, folder: OwnFolder, name: str) -> str:
+    """Copy a file and return its digest. Raises DigestDiffers if the copy has another one."""
+    seen = hashlib.sha256()
+    with (
+        os.fdopen(files.open_regular(name, folder=held.descriptor, follow=False), "rb") as source,
+        os.fdopen(folder.open_file(name, os.O_RDWR | os.O_CREAT), "w+b") as copy,
+    ):
+        while block := source.read(_BLOCK_BYTES):
+            seen.update(block)
+            copy.write(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+        if digest.of_descriptor(copy.fileno()) != seen.hexdigest():
+            raise DigestDiffers(
+                f"The copy of `{held.path / name}` differs from it.",
+                fix=Advice("check the disk, then run the same command again"),
+            )
+    return seen.hexdigest()
+
+
+def _write(work: OwnFolder, record: Record) -> None:
+    work.write_whole(RECORD, record.model_dump_json().encode())
