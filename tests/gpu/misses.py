@@ -13,6 +13,7 @@ first. Lines that OUT has are not run again.
 import argparse
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 import traceback
@@ -34,6 +35,7 @@ from runner.rehearse.case import Case
 from tests.gpu.forked import prepared
 from tests.gpu.lines import added, every
 from tests.gpu.points import cases, on_cpu
+from tests.gpu.queue import LEFT
 from tests.gpu.several.here import card_of, here
 from tests.gpu.speed.profiled import NOTHING, StepProfile
 
@@ -206,8 +208,9 @@ def _run(case: Case, count: int, out: Path, machine: Line) -> None:
     added(out, found | {"machine": machine})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the plans that are due, and print the tables."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the plans that are due, and print the tables; the exit code is `LEFT` where time was over
+    before."""
     given = argparse.ArgumentParser(prog="tests.gpu.misses")
     given.add_argument("out", type=Path)
     given.add_argument("--table", type=Path, default=TABLE)
@@ -220,12 +223,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ends = time.monotonic() + asked.seconds
     done = {one["case"] for one in every(asked.out) if "missing" not in one}
     due = [case for case in cases(asked.table) if asked.only in case.name and case.name not in done]
+    code = 0
     if due and not asked.summary:
         prepared()
         machine = here()
         for case in due:
             if time.monotonic() > ends:
                 print("no time for", case.name, flush=True)
+                code = LEFT
                 continue
             own = on_cpu(case) if asked.cpu else case
             fork = multiprocessing.get_context("fork").Process(
@@ -238,7 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 fork.join()
                 added(asked.out, {"case": case.name, "missing": "took too long"})
     print("\n".join(summary(every(asked.out), asked.table)), flush=True)
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

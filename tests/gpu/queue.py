@@ -8,8 +8,10 @@ take, and a command for bash, which runs in the current folder. It finds `OUT` (
 their order. A later line may go first on cards that would otherwise wait, if it is expected to end
 before the waiting line can start.
 
-After `--seconds` nothing starts, and commands that still run are ended. Calling it again with the
-same folder continues: lines that succeeded are not repeated, and those that failed come last.
+A line starts if it is expected to end within the budget of `--seconds`; one that uses `LEFT` limits
+itself. At the end of the budget, commands that still run are ended. Calling it again with the
+same folder continues: lines that succeeded are not repeated, and those that failed come last. A
+command that exits with 75 has work left, and is continued as if it had been ended.
 `OUT/state.jsonl` has a line for each command that ended, `OUT/NUMBER.log` its output.
 
 NVLink's multicast is off unless `NCCL_NVLS_ENABLE` and `TORCH_SYMM_MEM_DISABLE_MULTICAST` are set:
@@ -31,11 +33,15 @@ from planner.machines.probes.probe import probe
 
 USUAL = {"NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1", "HF_HUB_OFFLINE": "1"}
 """Variables of every command, unless they are set."""
+LEAST_SECONDS = 60.0
+"""Of the budget, for a command that limits itself."""
 GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL."""
 POLL_SECONDS = 0.1
+LEFT = 75
+"""The exit code of a command that left work for another call (EX_TEMPFAIL)."""
 CUT = "cut"
-"""The outcome of a command that was ended at the end of the budget."""
+"""The outcome of such a command, and of one that was ended at the end of the budget."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,10 @@ class Job:
     cards: int
     seconds: float
     command: str
+
+    def fits(self, seconds: float) -> bool:
+        """Return whether it may start with so much time left."""
+        return (LEAST_SECONDS if "LEFT" in self.command else self.seconds) <= seconds
 
     @classmethod
     def of(cls, text: str) -> "Job":
@@ -102,9 +112,10 @@ def next_of(
     waiting: Sequence[Job], running: Sequence[Running], free: int, now: float, ends: float
 ) -> Job | None:
     """Return the line to start now, if any."""
-    if now >= ends or not waiting:
+    startable = [job for job in waiting if job.fits(ends - now)]
+    if not startable:
         return None
-    first, *others = waiting
+    first, *others = startable
     if first.cards <= free:
         return first
     soonest = _soonest(first, running, free, now)
@@ -196,9 +207,9 @@ class Queue:
                 one.stop()
             self._running.remove(one)
             self._free = sorted(self._free + one.cards)
-            self._tell(one, CUT if code is None else code)
+            self._tell(one, CUT if code in (None, LEFT) else code)
 
-    def _tell(self, one: Running, outcome: int | str) -> None:
+    def _tell(self, one: Running, outcome: int | str | None) -> None:
         seconds = round(time.time() - one.began, 1)
         told = {
             "command": one.job.command, "outcome": outcome, "seconds": seconds,

@@ -1,7 +1,9 @@
 """The queue of commands, with cards that are only numbers."""
 
 import json
+import re
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from tests.gpu import queue
 from tests.gpu.queue import Job, Running, next_of
+
+HERE = Path(__file__).parent
 
 
 def _run(folder: Path, lines: str, *options: str) -> int:
@@ -43,10 +47,17 @@ def test_what_succeeded_is_not_repeated_and_what_failed_comes_last(tmp_path: Pat
 
 
 def test_commands_end_with_the_budget_and_continue_in_the_next_call(tmp_path: Path) -> None:
-    lines = "1 1 if [ -e $OUT/on ]; then exit 0; fi; touch $OUT/on; sleep 60\n2 1 true\n"
+    lines = "1 0.1 [ -e $OUT/on ] || (touch $OUT/on; sleep 60)\n2 1 true\n"
     began = time.monotonic()
     assert _run(tmp_path, lines, "--seconds", "0.5") == 1
     assert time.monotonic() - began < 10
+    assert [one["outcome"] for one in _state(tmp_path)] == ["cut"]
+    assert _run(tmp_path, lines) == 0
+
+
+def test_a_command_with_work_left_is_continued(tmp_path: Path) -> None:
+    lines = "1 1 [ -e $OUT/on ] && exit 0; touch $OUT/on; exit 75\n"
+    assert _run(tmp_path, lines) == 1
     assert [one["outcome"] for one in _state(tmp_path)] == ["cut"]
     assert _run(tmp_path, lines) == 0
 
@@ -57,7 +68,8 @@ def test_a_later_line_goes_first_only_where_no_earlier_one_waits_for_it() -> Non
     assert next_of([wide, long, short], [running], 1, 101.0, 1e9) is short
     assert next_of([wide, long, short], [running], 1, 106.0, 1e9) is None
     assert next_of([wide, long], [], 2, 101.0, 1e9) is wide
-    assert next_of([wide], [], 2, 101.0, 101.0) is None
+    assert next_of([wide, short], [], 2, 101.0, 107.0) is short
+    assert next_of([wide, Job(1, 99, "limits itself: $LEFT")], [], 2, 101.0, 107.0) is None
 
 
 def test_a_bad_line_and_too_few_cards_are_named(tmp_path: Path) -> None:
@@ -65,3 +77,17 @@ def test_a_bad_line_and_too_few_cards_are_named(tmp_path: Path) -> None:
         _run(tmp_path, "1 1 true\ntwo 1 true\n")
     with pytest.raises(SystemExit, match="a line for 4 cards, but there are 2"):
         _run(tmp_path, "4 1 true\n")
+
+
+@pytest.mark.parametrize(("name", "cards", "minutes"), [("two", 2, 32), ("four", 4, 11)])
+def test_the_queues_of_this_project_name_programs_that_exist(
+    name: str, cards: int, minutes: int
+) -> None:
+    jobs = queue.jobs_of(HERE / f"{name}_cards.txt")
+    assert max(job.cards for job in jobs) == cards
+    assert sum(job.seconds * job.cards for job in jobs) <= 60 * minutes * cards
+    for job in jobs:
+        for module in re.findall(r"-m (tests\.[\w.]+)", job.command):
+            assert find_spec(module), job.command
+        for file in re.findall(r"tests/[\w/]+\.\w+", job.command):
+            assert (HERE.parents[1] / file).exists(), job.command

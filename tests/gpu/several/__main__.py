@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.gpu.lines import added, every
+from tests.gpu.queue import LEFT
 from tests.gpu.several.bases import written
 from tests.gpu.several.here import here
 from tests.gpu.several.line import Line, lines
@@ -29,7 +30,8 @@ TABLE = Path(__file__).with_name("lines.txt")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the lines that are due; the exit code is 1 where one failed or is left."""
+    """Run the lines that are due; the exit code is 1 where one failed, and `LEFT` where time was
+    over before."""
     given = argparse.ArgumentParser(prog="tests.gpu.several")
     given.add_argument("out", type=Path)
     given.add_argument("--table", type=Path, default=TABLE)
@@ -52,13 +54,12 @@ def run_all(
     due: Sequence[Line], out: Path, bases: Path, seconds: float,
     run: Callable[[Line, Path, Path], dict[str, Any]] = measured,
 ) -> int:  # fmt: skip
-    """Run lines, add each to a file, and return 1 where one failed or no time was left."""
+    """Run lines, add each to a file, and return the exit code of `main`."""
     ends, machine, failed = time.monotonic() + seconds, here() if due else {}, 0
     for line in due:
         if time.monotonic() > ends:
             print("no time for", line.text, flush=True)
-            failed = 1
-            continue
+            return LEFT
         with tempfile.TemporaryDirectory(dir=bases) as work:
             try:
                 found = run(line, written(line, bases), Path(work))

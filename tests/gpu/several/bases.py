@@ -40,14 +40,19 @@ def written(line: Line, folder: Path) -> Path:
 
 def base(config: Mapping[str, Any], place: Path, dtype: str, processes: int = 0) -> Path:
     """Write a base model with this `config.json` and the demo's tokenizer, and return its folder;
-    nothing is written where the folder exists."""
+    nothing is written where the folder exists. Raises AssertionError where the disk is too small.
+    """
     if place.exists():
         return place
+    place.parent.mkdir(parents=True, exist_ok=True)
     unfinished = place.with_name(f"{place.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(BASE, unfinished, ignore=shutil.ignore_patterns("*.safetensors*"))
     (unfinished / CONFIG).write_text(json.dumps({**config, "dtype": dtype}, indent=2), "utf-8")
     shards = _sharded(tensors(config), width := 2 if dtype == "bfloat16" else 4)
+    total = sum(_count(shape) * width for own in shards for _, shape in own)
+    free = shutil.disk_usage(place.parent).free
+    assert total < free, f"{place} needs {total / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free"
     names = [f"model-{at:05}-of-{len(shards):05}.safetensors" for at in range(1, len(shards) + 1)]
     many = min(processes or len(os.sched_getaffinity(0)), len(shards))
     placed_in = list(zip(names, shards, strict=True))
@@ -55,7 +60,6 @@ def base(config: Mapping[str, Any], place: Path, dtype: str, processes: int = 0)
     with multiprocessing.get_context("fork").Pool(many) as pool:
         pool.starmap(_write, jobs, chunksize=1)
     placed = {one: name for name, own in placed_in for one, _ in own}
-    total = sum(_count(shape) * width for own in shards for _, shape in own)
     index = {"metadata": {"total_size": total}, "weight_map": placed}
     (unfinished / INDEX).write_text(json.dumps(index), "utf-8")
     unfinished.rename(place)

@@ -33,6 +33,7 @@ from planner.setup.setup import Kind, Profile
 from tests import ranks as training
 from tests.gpu import exhaustive
 from tests.gpu.lines import Line, added, every, gib, told
+from tests.gpu.queue import LEFT
 from tests.gpu.several.bases import base
 from tests.gpu.several.forks import run
 from tests.gpu.several.line import PERSISTENT_ELEMENTS, config_of, facts_of
@@ -226,8 +227,9 @@ def _listed(searches: Sequence[Search]) -> Iterator[str]:
         yield f"  {search.steps} steps each"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the plans that are due, and print how the chosen ones stand."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the plans that are due, and print how the chosen ones stand; the exit code is `LEFT`
+    where time was over before."""
     given = argparse.ArgumentParser(prog="tests.gpu.several.choices")
     given.add_argument("out", nargs="?", type=Path)
     given.add_argument("--ranks", type=int, default=2)
@@ -244,19 +246,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     if asked.out is None:
         print("\n".join(_listed(searches)))
-        return
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that processes are ended
     asked.bases.mkdir(parents=True, exist_ok=True)
     done = {one["name"] for one in every(asked.out) if not one["error"]}
+    code = 0
     for search, plan in _due(searches, done):
         if time.monotonic() > ends:
             print("no time for all plans", flush=True)
+            code = LEFT
             break
         began = time.monotonic()
         line = measured(search, plan, asked.bases)
         added(asked.out, line)
         print(f"{time.monotonic() - began:5.1f} s  {_result(line)}", flush=True)
     print("\n".join(exhaustive.summary(every(asked.out))))
+    return code
 
 
 def _result(line: Line) -> str:
@@ -269,4 +274,4 @@ def _result(line: Line) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,10 @@
 """What is kept of the machine that measured: its card, the speed of its host, and its links."""
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from planner.catalogue.lookup import Accelerator, find_accelerator
 from planner.machines.facts import CardLinks
@@ -21,7 +23,8 @@ def here() -> dict[str, Any]:
     found = probe(Path("/"))
     if not found.gpus:
         return {"card": "", "host_seconds": 0.0, "links": asdict(found.links)}
-    measured = [one for _, one in each([HOST]) if not isinstance(one, str)]
+    with patch.dict(os.environ):  # the host's own allocator settings are not those of trainings
+        measured = [one for _, one in each([HOST]) if not isinstance(one, str)]
     seconds = measured[0].warm_step_seconds if measured else 0.0
     return {
         "card": found.gpus[0].name, "host_seconds": seconds, "links": asdict(found.links),
