@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from planner.data.tokens.example import IGNORED, Example, completion
 from runner.engines.ddp import ENGINE, MEETING_VARIABLE
 from runner.environments.variables import on_cpu
 from runner.runs.pipe import Line
+from tests import held
 
 SETTINGS = Train(
     micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-3, schedule="cosine",
@@ -75,6 +77,10 @@ class Case:
     """Elements from which ZeRO stage 3 shares a parameter."""
     bucket: int = 500_000_000
     prefetch: int = 50_000_000
+    lengths: Sequence[int] = ()
+    """Tokens of each row, in the order of the run; empty for random ones."""
+    bare: bool = False
+    """Whether a plain script with the same engine trains (`tests.gpu.several.bare`)."""
 
     def at(self, work: Path | str, **changes: Any) -> "Case":
         """Return a case with another working folder."""
@@ -105,8 +111,9 @@ def rows_of(case: Case) -> list[Example]:
     """Return random rows of different lengths."""
     source = random.Random(5)
     found = []
-    for _ in range(case.steps * case.step_rows - case.missing):
-        length = source.randint(case.shortest, case.longest)
+    for at in range(case.steps * case.step_rows - case.missing):
+        drawn = source.randint(case.shortest, case.longest)
+        length = case.lengths[at] if case.lengths else drawn
         ids = tuple(source.randrange(3, case.vocabulary) for _ in range(length))
         found.append(completion(ids, (IGNORED, IGNORED, *ids[2:])))
     return found
@@ -115,6 +122,8 @@ def rows_of(case: Case) -> list[Example]:
 def order(case: Case) -> Callable[[int], list[int]]:
     """Return the order of the rows of each epoch."""
     count = case.steps * case.step_rows - case.missing
+    if case.lengths:
+        return lambda _: list(range(count))
     return lambda epoch: random.Random(epoch).sample(range(count), count)
 
 
@@ -134,7 +143,7 @@ class _Kept(Line):
         if kind != "step":
             return
         if fields["step"] == 1:
-            self.first = _memory(reset=True)
+            self.first = held.memory(reset=True)
         if fields["step"] == self._case.stop_after:
             os.kill(os.getpid(), signal.SIGTERM)
         if fields["step"] == self._case.kill_after and self._rank == self._case.ranks - 1:
@@ -152,6 +161,9 @@ def main(folder: Path) -> int:
     case = Case(**json.loads((folder / "case.json").read_bytes()))
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
+    if case.bare:
+        import_module("tests.gpu.several.bare").main(case, folder)
+        return 0
     rows, zero.PERSISTENT_ELEMENTS = rows_of(case), case.persistent
     joined = _alone if case.engine == "single" else ENGINE.joined
     with joined() as ranks:
@@ -171,7 +183,7 @@ def main(folder: Path) -> int:
         found = {
             "events": line.sent, "shares": shares, "step_seconds": result.step_seconds,
             "result": str(result.folder), "stopped": result.stopped, "steps": result.steps,
-            "first": line.first, **_memory(),
+            "first": line.first, **held.memory(),
         }  # fmt: skip
         (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))
     return 75 if result.stopped else 0
@@ -205,7 +217,8 @@ class seen:
 
         def prepare(*given: Any, own: Any = trainer._prepare_for_training) -> Any:
             found = own(*given)
-            shares.update(_held(trainer))
+            optimizer = trainer.optimizer.optimizer
+            shares.update(held.shares(trainer.model_wrapped, trainer.model, optimizer))
             return found
 
         trainer._prepare_for_training = prepare
@@ -215,65 +228,12 @@ class seen:
         return trainer
 
 
-def _held(trainer: Any) -> dict[str, Any]:
-    """Return the class around the model, and of its parameters and optimizer the elements here."""
-    from torch.distributed.tensor import DTensor
-
-    def here(one: Any) -> int:
-        if isinstance(one, DTensor):
-            return int(one.to_local().numel())
-        return int(getattr(one, "ds_tensor", one).numel())
-
-    def all_of(one: Any) -> int:
-        return int(getattr(one, "ds_numel", one.numel()))
-
-    every = list(trainer.model.parameters())
-    optimizer = trainer.optimizer.optimizer
-    flat = getattr(optimizer, "fp32_partitioned_groups_flat", None) or getattr(
-        optimizer, "single_partition_of_fp32_groups", None
-    )
-    own = flat or [one for group in optimizer.param_groups for one in group["params"]]
-    return {
-        "wrapper": type(trainer.model_wrapped).__name__,
-        "parameters": sum(map(all_of, every)),
-        "parameters_here": sum(map(here, every)),
-        "trained": sum(all_of(one) for one in every if one.requires_grad),
-        "optimized_here": sum(map(here, own)),
-        "devices": sorted({str(one.device) for one in own}),
-    }
-
-
-def _memory(*, reset: bool = False) -> dict[str, int]:
-    """Return this process's peaks in bytes, and what its card holds outside of torch; with `reset`
-    the peaks of its card begin again."""
-    import torch
-
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    peak = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
-    found = {"host_bytes": int(peak["VmHWM"]) * 1024}
-    if not torch.cuda.is_available():
-        return found
-    free, total = torch.cuda.mem_get_info()
-    found |= {
-        "allocated_bytes": torch.cuda.max_memory_allocated(),
-        "reserved_bytes": torch.cuda.max_memory_reserved(),
-        "outside_bytes": total - free - torch.cuda.memory_reserved(),
-    }
-    if reset:
-        torch.cuda.reset_peak_memory_stats()
-    return found
-
-
 def start(case: Case) -> list["subprocess.Popen[bytes]"]:
     """Start the processes of a case, in the order of their ranks."""
-    folder, card = _ready(case), _has_card()
-    found = []
+    folder, found = _ready(case), []
     for rank in range(case.ranks):
-        own = {**os.environ, **({} if card else on_cpu()), **dict(ENGINE.variables)}
-        own |= {"PYTHONPATH": os.pathsep.join(sys.path), **_variables(case, rank)}
-        if card:  # a trainer in one process would use all that it sees
-            every = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(case.ranks))))
-            own |= {"CUDA_VISIBLE_DEVICES": ",".join(every.split(",")[: case.ranks])}
+        own = {**os.environ, **({} if _has_card() else on_cpu()), **_variables(case, rank)}
+        own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
         with (folder / f"log-{rank}.txt").open("wb") as log:
             found.append(
                 subprocess.Popen(
@@ -298,14 +258,19 @@ def _ready(case: Case) -> Path:
 
 def _variables(case: Case, rank: int) -> dict[str, str]:
     """Return what torchrun and the supervisor would tell a process."""
+    found = dict(ENGINE.variables)
+    if _has_card():  # a trainer in one process would use all that it sees
+        every = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(case.ranks))))
+        found["CUDA_VISIBLE_DEVICES"] = ",".join(every.split(",")[: case.ranks])
     if case.engine == "single":
-        return {}
-    return {
+        return found
+    return found | {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(case.ranks),
         "LOCAL_WORLD_SIZE": str(case.ranks), MEETING_VARIABLE: case.work,
     }  # fmt: skip
 
 
+@cache
 def _has_card() -> bool:
     from planner.machines.probes.probe import probe
 
@@ -334,12 +299,39 @@ def _parent(folders: Sequence[Path]) -> int:
         import_module(f"runner.training.{name}")
     for folder in folders:
         case = Case(**json.loads((folder / "case.json").read_bytes()))
-        children = [_forked(case, folder, rank) for rank in range(case.ranks)]
-        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        codes = _ended(_forks(case, folder), _SECONDS)
         expected = 75 if case.stop_after else 0
         if wrong := [code for code in codes if code != expected]:
-            return abs(wrong[0])
+            return abs(wrong[0] or 1)
     return 0
+
+
+def run_forked(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
+    """Do the same as `run` in forks of this process, which must not have used a card."""
+    codes = _ended(_forks(case, _ready(case)), seconds)
+    expected = {75} if case.stop_after else {0}
+    assert set(codes) == expected, f"{codes}: {log_of(case)}"
+    return left(case)
+
+
+def _forks(case: Case, folder: Path) -> list[int]:
+    return [_forked(case, folder, rank) for rank in range(case.ranks)]
+
+
+def _ended(children: Sequence[int], seconds: float) -> list[int | None]:
+    """Return the exit codes of forks; None for those that are killed after `seconds`."""
+    ends, codes = time.monotonic() + seconds, dict.fromkeys(children)
+    try:
+        while None in codes.values() and time.monotonic() < ends:
+            for child in (one for one, code in codes.items() if code is None):
+                done, status = os.waitpid(child, os.WNOHANG)
+                codes[child] = os.waitstatus_to_exitcode(status) if done else None
+            time.sleep(0.02)
+    finally:
+        for child in (one for one, code in codes.items() if code is None):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    return list(codes.values())
 
 
 def _forked(case: Case, folder: Path, rank: int) -> int:

@@ -112,7 +112,7 @@ def prepared() -> None:
         os.environ.setdefault(name, value)
     import torch
 
-    with _capability_by_driver():
+    with capability_by_driver():
         import bitsandbytes  # noqa: F401
         import peft  # noqa: F401
 
@@ -122,7 +122,7 @@ def prepared() -> None:
 
 
 @contextmanager
-def _capability_by_driver() -> Iterator[None]:
+def capability_by_driver() -> Iterator[None]:
     """bitsandbytes asks torch for the compute capability when it is imported."""
     import torch
 

@@ -59,7 +59,7 @@ def _model(line: Line) -> Any:
     from trl.trainer.utils import add_fused_lm_head
 
     model = models.model_of(line, models.settings(line))
-    ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
+    ALL_ATTENTION_FUNCTIONS.register(NAME, attention)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, lambda *_, **__: None)
     model.set_attn_implementation(NAME)
     add_fused_lm_head(model)
@@ -119,7 +119,7 @@ def _backward(model: Any, rows: Sequence[torch.Tensor], scored: int) -> None:
     loss.backward()
 
 
-def _attention(
+def attention(
     module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     attention_mask: None, scaling: float | None = None, cu_seq_lens_q: torch.Tensor | None = None,
     max_length_q: int = 0, **_: Any,

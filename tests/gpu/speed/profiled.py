@@ -64,9 +64,12 @@ class StepProfile:
         took = time.monotonic() - self._began
         self._profiler.stop()
         own = "self_device_time_total" if self._on_card else "self_cpu_time_total"
-        every = [(one.key, getattr(one, own) / 1e6) for one in self._profiler.key_averages()]
-        every = sorted((one for one in every if one[1] > 0), key=lambda one: -one[1])
+        events = [(one, getattr(one, own) / 1e6) for one in self._profiler.key_averages()]
+        events = sorted((one for one in events if one[1] > 0), key=lambda one: -one[1])
         self.found = {
-            "profile": by_kind(every, took),
-            "profile_kernels": [[name[:120], round(one, 5)] for name, one in every[:SHOWN]],
+            "profile": by_kind([(one.key, seconds) for one, seconds in events], took),
+            "profile_kernels": [
+                [one.key[:120], round(seconds, 5), one.count] for one, seconds in events[:SHOWN]
+            ],
+            "profile_launches": sum(one.count for one, _ in events),
         }
