@@ -7,6 +7,8 @@ from typing import Literal
 
 from planner.questions.question import Question
 
+Collective = Literal["all-reduce", "all-gather", "reduce-scatter"]
+"""An operation in which all processes exchange a tensor."""
 Device = Literal["cpu", "cuda"]
 """Where training runs; `cuda` is torch's name for cards of AMD, too."""
 
@@ -22,6 +24,8 @@ class PlannedEngine:
     shards: Literal["", "deepspeed", "fsdp2"] = ""
     """Whose way of sharing says what each card holds (`planner.memory.sharding`); empty where
     they share nothing."""
+    collectives: tuple[Collective, ...] = ()
+    """By which operations its processes exchange most of what they exchange."""
     outside_bytes: int = 0
     """What a process uses on a card outside torch's allocator, as measured on two cards; 0 for what
     a single process uses."""

@@ -6,6 +6,7 @@ ENGINE = PlannedEngine(
     "ZeRO stage 2",
     zero_stage=2,
     shards="deepspeed",
+    collectives=("all-reduce", "all-gather"),
     outside_bytes=2_200_000_000,
     for_one=True,
     for_several=True,

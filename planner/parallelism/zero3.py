@@ -6,6 +6,7 @@ ENGINE = PlannedEngine(
     "ZeRO stage 3",
     zero_stage=3,
     shards="deepspeed",
+    collectives=("all-gather", "reduce-scatter"),
     outside_bytes=1_910_000_000,
     live=1_000_000_000,
     prefetched=50_000_000,

@@ -1,6 +1,6 @@
 """Makes a lock from answers and facts: a pure function, the same bytes for the same input."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from lockfiles import limits, lock
 from lockfiles.errors import UsageProblem
@@ -38,6 +38,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
     check_verdict(decision, answers.text("goal.override"))
     if facts.rehearsal:
         facts.rehearsal.check(facts.model, counted(answers, facts.machine))
+        facts = replace(facts, machine=facts.rehearsal.on(facts.machine))
     choice = choose(
         answers,
         facts.model,

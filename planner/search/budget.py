@@ -25,15 +25,19 @@ def budget(machine: MachineFacts, rehearsal: "Rehearsal | None" = None, processe
 
     Each process has its own card; without cards, all share the main memory. `machine` comes from
     `planner.search.from_answers.counted`. A rehearsal on it measured what a process uses outside
-    torch's allocator. It may only raise the allocator's reserve, which depends on the plan.
+    torch's allocator; what an engine adds to that is counted for each plan (`beyond_peak`). It may
+    only raise the allocator's reserve, which depends on the plan: that of engines that share states
+    is counted for each plan, too.
     """
     memory = machine.counted_memory_bytes
     if machine.kind == "cpu":
         return int(memory * (1 - CPU_MARGIN)) // processes
     context, reserve = CUDA_CONTEXT_BYTES, CUDA_RESERVE
     if rehearsal and rehearsal.fitted:
-        context = rehearsal.measured.context_bytes or context
-        reserve = max(reserve, rehearsal.measured.reserve)
+        ran, found = rehearsal.case.profile, rehearsal.measured
+        if found.context_bytes:
+            context = max(0, found.context_bytes - beyond_one(ran.engine))
+        reserve = reserve if ran.sharded else max(reserve, found.reserve)
     return max(0, int((memory - context) / (1 + reserve)))
 
 

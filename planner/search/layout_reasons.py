@@ -7,6 +7,7 @@ from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_in, seconds, slower
 from planner.search.wording import gib, of_budget
 from planner.setup.setup import Profile
+from planner.speed import exchanged
 from planner.speed.exchange import overlaps, traffic_seconds
 
 SHOWN_SECONDS = 0.001
@@ -23,7 +24,7 @@ def layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         return {}
     if chosen.device == "cpu":
         return {"parallel.engine": "Each process holds the full model and exchanges gradients."}
-    said = [*_needed(candidates, chosen), *_numbers(candidates, chosen)]
+    said = [*_needed(candidates, chosen), *_numbers(candidates, chosen), *_measured(candidates)]
     return {"parallel.engine": " ".join(said)}
 
 
@@ -74,6 +75,13 @@ def _numbers(candidates: Candidates, chosen: Profile) -> Iterator[str]:
         nodes = candidates.request.nodes
         machines = f" of {nodes} machines" if nodes > 1 else ""
         yield f"On {chosen.ranks} cards{machines}, {', and '.join(said)}."
+
+
+def _measured(candidates: Candidates) -> Iterator[str]:
+    """Yield the rate of the exchange that these numbers follow from, if a rehearsal measured it."""
+    found = candidates.rehearsal.measured.exchanged if candidates.rehearsal else ()
+    if rate := exchanged.rate(found):
+        yield f"A rehearsal measured that each card sends {rate / 1e9:,.3g} GB/s to the next one."
 
 
 def _exchanged(candidates: Candidates, chosen: Profile) -> float:

@@ -1,7 +1,7 @@
 """What a rehearsal measured: the content of `rehearsal.json`, which a plan reads."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Literal
@@ -15,10 +15,14 @@ from lockfiles.fixes import Command
 from lockfiles.harmless import is_harmless
 from planner.machines.facts import MachineFacts, TimedStep
 from planner.models.facts import ModelFacts
+from planner.search import by_process
+from planner.search.by_process import OneProcess
 from planner.search.ran import is_plan, is_same
 from planner.search.tuned import Tuned
 from planner.setup import batches
 from planner.setup.setup import Profile
+from planner.speed import exchanged
+from planner.speed.exchanged import Exchanged
 
 ESTIMATOR = "rehearsal"
 """The estimator of a lock whose peak a rehearsal measured."""
@@ -34,7 +38,7 @@ _AGAIN = Command("tunelock rehearse run.lock")
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures that a rehearsal measured."""
+    """The figures that a rehearsal measured: of several processes, the greatest."""
 
     peaks: Mapping[str, int]
     """Peak bytes of torch's allocator in each of `PHASES` that was reached; on CPU, peak resident
@@ -58,6 +62,12 @@ class Measured:
     host_seconds: float = 0.0
     """Seconds of a step of a model so small that only the host's speed matters; 0 where it was
     not measured."""
+    main_bytes: int = 0
+    """Peak resident main memory of the process; 0 where it was not measured."""
+    processes: tuple[OneProcess, ...] = ()
+    """Of several processes, each one's figures."""
+    exchanged: tuple[Exchanged, ...] = ()
+    """How long several processes took to exchange tensors."""
 
     @property
     def allocated_bytes(self) -> int:
@@ -77,7 +87,8 @@ class Measured:
     @property
     def context_bytes(self) -> int:
         """Bytes of the card that the process used outside torch's allocator; 0 on CPU."""
-        return max(0, self.process_bytes - self.reserved_bytes)
+        each = (one.outside_bytes for one in self.processes)
+        return max(each, default=max(0, self.process_bytes - self.reserved_bytes))
 
     @property
     def reserve(self) -> float:
@@ -147,7 +158,8 @@ MARK = b'"train_sha256":'
 class Rehearsal(Table):
     """The content of `rehearsal.json`."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
+    """2 since several processes are measured; files of version 1 are read as well."""
     train_sha256: Sha256
     """The lock's digest of its training stage, which identifies the plan."""
     model: Annotated[dict[Name, int | bool | Label], FEW_KEYS]
@@ -174,6 +186,12 @@ class Rehearsal(Table):
         phases = len(found.peaks) > 0 and set(found.peaks) <= set(PHASES)
         yield "`measured.peaks` is empty or has an unknown phase", phases
         sizes = (*found.peaks.values(), found.reserved_bytes, found.process_bytes)
+        yield "`measured.main_bytes` is out of range", 0 <= found.main_bytes <= MOST_BYTES
+        ranks = [one.rank for one in found.processes]
+        known = len(set(ranks)) == len(ranks) and max(ranks, default=0) < plan.ranks
+        yield "`measured.processes` has a rank twice, or one too many", known
+        possible = exchanged.rate(found.exchanged) <= MOST_BYTES
+        yield "`measured.exchanged` has a rate that is out of range", possible
         for name in ("evaluation_seconds", "host_seconds", "load_seconds", "seconds"):
             yield f"`measured.{name}` is out of range", 0 <= getattr(found, name) <= MOST_SECONDS
         held = found.allocated_bytes > 0 and all(0 <= size <= MOST_BYTES for size in sizes)
@@ -211,6 +229,18 @@ class Rehearsal(Table):
             seconds if tokens else 0.0,
             tokens if seconds else 0,
         )
+
+    @property
+    def short(self) -> OneProcess | None:
+        """The process that ran out of memory, if one of several did."""
+        return by_process.short(self.measured.processes)
+
+    def on(self, machine: MachineFacts) -> MachineFacts:
+        """Return a machine with the rate at which its cards were measured to exchange data."""
+        found = exchanged.rate(self.measured.exchanged)
+        if not found or machine.kind != "cuda" or self.machine.kind != "cuda":
+            return machine
+        return replace(machine, links=replace(machine.links, card_bytes_per_second=round(found)))
 
     @property
     def fitted(self) -> bool:

@@ -123,17 +123,18 @@ def seconds_of_step(
 ) -> float | None:
     """Return the seconds of one optimizer step with rows of these lengths; None if `speed.known` is
     False. Without packing, the rows are one micro-batch, which is repeated `accumulation` times.
-    Recorded passes have the largest size."""
+    Recorded passes have the largest size. Of several processes, the rows are those of one."""
     if not speed.known(model.architecture, profile, accelerator):
         return None
     assert accelerator
-    rows = tuple(lengths) if profile.packing else tuple(lengths) * accumulation
+    ranks = profile.ranks if profile.pass_tokens else 1  # a step is laid out for all of them
+    rows = tuple(lengths) * (ranks if profile.packing else accumulation)
     found = batches.batches(rows, profile, accumulation)
     if profile.graph_sizes:
         filled = profile.in_passes().length
         found = (replace(one, longest=filled) for one in found)
     passes = sum(speed.micro_seconds(model, batch.of(profile), accelerator) for batch in found)
-    return passes + speed.around_seconds(model, profile, accelerator)
+    return passes / ranks + speed.around_seconds(model, profile, accelerator)
 
 
 def _steps(schedule: Schedule, profile: Profile) -> int:

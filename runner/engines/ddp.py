@@ -21,8 +21,8 @@ _REPORTED = "reported"
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
-def _arguments(job: Path, processes: int) -> tuple[str, ...]:
-    return ("-m", "runner.engines.torchrun", str(processes), str(job))
+def _arguments(module: str, job: Path, processes: int) -> tuple[str, ...]:
+    return ("-m", "runner.engines.torchrun", str(processes), module, str(job))
 
 
 def _joined() -> AbstractContextManager[Ranks]:

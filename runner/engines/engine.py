@@ -20,8 +20,9 @@ class Engine:
 
     name: str
     """The value of `parallel.engine` in a lock."""
-    arguments: Callable[[Path, int], tuple[str, ...]]
-    """Takes a job's path and the number of processes, returns the arguments after `python -P`."""
+    arguments: Callable[[str, Path, int], tuple[str, ...]]
+    """Takes a worker's module, its job's path and the number of processes, returns the arguments
+    after `python -P`."""
     variables: Mapping[str, str]
     """Additional environment variables of its processes."""
     starts_workers: bool
@@ -34,11 +35,20 @@ class Engine:
     """Returns whether this failing worker is the one that reports its error."""
 
 
+STAGE = "runner.stages"
+"""The module of a worker that runs a stage."""
+
+
 def engine_of(lock: Lock, kind: str) -> Engine:
     """Return the engine of the stages of a kind in a lock."""
     name = "single"
     if isinstance(lock, TrainingLock) and KINDS[kind].spreads:
         name = lock.parallel.engine
+    return named(name)
+
+
+def named(name: str) -> Engine:
+    """Return the engine of a name in a lock."""
     found: Engine = import_module(f"runner.engines.{name}").ENGINE
     return found
 

@@ -11,6 +11,8 @@ from lockfiles.files import read_bounded, write_whole
 
 VARIABLE = "TUNELOCK_SEVERAL_MACHINES"
 """The environment variable that holds it as JSON; absent on one machine."""
+ENDS_VARIABLE = "TUNELOCK_ENDS"
+"""The environment variable with the file for how the processes ended, where someone reads it."""
 _MOST_BYTES = 1 << 16
 
 
@@ -45,9 +47,16 @@ def of_environment() -> Meeting | None:
     return Meeting(**json.loads(text)) if text else None
 
 
-def write_ends(meeting: Meeting, codes: Mapping[int, int]) -> None:
+def ends_file() -> Path | None:
+    """Return the file for how this machine's processes ended; None if nobody reads it."""
+    meeting = of_environment()
+    found = meeting.ends if meeting else os.environ.get(ENDS_VARIABLE)
+    return Path(found) if found else None
+
+
+def write_ends(path: Path, codes: Mapping[int, int]) -> None:
     """Write how the failed processes of this machine ended."""
-    write_whole(Path(meeting.ends), json.dumps(codes).encode())
+    write_whole(path, json.dumps(codes).encode())
 
 
 def read_ends(path: Path) -> dict[int, int]:

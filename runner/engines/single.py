@@ -8,8 +8,8 @@ from runner.engines.engine import Engine
 from runner.engines.ranks import Alone, Ranks
 
 
-def _arguments(job: Path, processes: int) -> tuple[str, ...]:
-    return ("-m", "runner.stages", str(job))
+def _arguments(module: str, job: Path, processes: int) -> tuple[str, ...]:
+    return ("-m", module, str(job))
 
 
 @contextmanager

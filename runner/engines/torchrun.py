@@ -1,6 +1,6 @@
 """Starts the processes of a training with torchrun, and returns their exit code.
 
-`python -P -m runner.engines.torchrun PROCESSES JOB` starts `python -P -m runner.stages JOB` that
+`python -P -m runner.engines.torchrun PROCESSES MODULE JOB` starts `python -P -m MODULE JOB` that
 many times, or this machine's share of them. It exits with the code, or by the signal, of the
 process that failed first. It does not forward stops: the supervisor signals each worker directly.
 """
@@ -18,7 +18,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from lockfiles.errors import Stopped
 from runner.engines.ddp import MEETING_VARIABLE
-from runner.engines.meeting import Meeting, of_environment, write_ends
+from runner.engines.meeting import Meeting, ends_file, of_environment, write_ends
 from runner.engines.ranks import PEER_LOST
 
 _NEVER_SENT = "SIGUSR2"
@@ -26,14 +26,14 @@ _NEVER_SENT = "SIGUSR2"
 not they have saved a checkpoint."""
 
 
-def main(processes: int, job: str) -> int:
+def main(processes: int, module: str, job: str) -> int:
     """Start the processes, wait for their end and return the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: None)  # workers install their own handler
     with tempfile.TemporaryDirectory(prefix="tunelock-") as folder:
         os.environ[MEETING_VARIABLE] = folder
-        codes = _ends(processes, job, Path(folder))
-    if several := of_environment():
-        write_ends(several, codes)
+        codes = _ends(processes, (module, job), Path(folder))
+    if wanted := ends_file():
+        write_ends(wanted, codes)
     code = cause(codes)
     for rank, end in codes.items():
         if end == code != Stopped.exit_code:
@@ -43,14 +43,14 @@ def main(processes: int, job: str) -> int:
     return code
 
 
-def _ends(processes: int, job: str, folder: Path) -> Mapping[int, int]:
+def _ends(processes: int, worker: tuple[str, str], folder: Path) -> Mapping[int, int]:
     """Return how the failed processes ended: rank to exit code, or minus the signal's number."""
     several = of_environment()
     words = [
         *(_here(processes, folder) if several is None else _there(processes, several)),
         "--max-restarts=0", "--rdzv-id=tunelock",
         f"--signals-to-handle={_NEVER_SENT}", f"--log-dir={folder}",
-        "--no-python", sys.executable, "-P", "-m", "runner.stages", job,
+        "--no-python", sys.executable, "-P", "-m", *worker,
     ]  # fmt: skip
     try:
         torchrun.run(torchrun.parse_args(words))  # type: ignore[no-untyped-call]
@@ -102,4 +102,4 @@ def _end_by(number: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]), sys.argv[2]))
+    raise SystemExit(main(int(sys.argv[1]), *sys.argv[2:4]))

@@ -43,5 +43,7 @@ class Case:
     """Whether `rows` are those of every step, in order, none of them repeated."""
     graph_sizes: tuple[int, ...] = ()
     """The sizes of recorded passes, ascending; empty for that of the greatest one."""
+    parallel: Mapping[str, Any] = field(default_factory=dict)
+    """How the processes of this machine share the work, as a lock's table; empty for one alone."""
     limit_seconds: float = 0.0
     """Seconds in which all steps but the first two must end; 0 without a limit."""

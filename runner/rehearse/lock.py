@@ -1,14 +1,16 @@
 """From a lock to the case that a rehearsal runs: its plan, and the rows that need most memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from lockfiles.lock import TrainingLock
+from lockfiles.lock import Parallel, TrainingLock
 from planner.data.corpus.corpus import Corpus
 from planner.data.corpus.part import Part
+from planner.data.tokens import layout
 from planner.data.tokens.example import Example
 from planner.data.tokens.order import epoch_order
-from planner.setup.batches import flowing, packed
+from planner.setup.batches import packed
 from runner.inputs.setup import profile_of
 from runner.rehearse.case import Case
 
@@ -26,12 +28,14 @@ def longest_batch(lengths: Sequence[int], lock: TrainingLock) -> list[int]:
     """Return the row numbers of a run's longest micro-batch.
 
     It is the one with the most tokens, including padding, in the lock's order over all epochs.
-    With packing it is the complete step with the longest micro-batch, then the most tokens.
+    With packing it is the complete step, that of all processes of this machine, with the longest
+    micro-batch, then the most tokens.
     """
     orders = (epoch_order(len(lengths), lock.train.seed, e) for e in range(lock.train.epochs))
     train = lock.train
     if lock.stream.packing:
-        steps = _batches(orders, train.micro_batch * train.accumulation)
+        rows = train.micro_batch * train.accumulation * lock.parallel.on_each
+        steps = _batches(orders, rows)
         longest = max(lengths)
         return max(steps, key=lambda rows: _tokens([lengths[r] for r in rows], lock, longest))
     batches = _batches(orders, train.micro_batch)
@@ -42,10 +46,11 @@ def _tokens(lengths: Sequence[int], lock: TrainingLock, capacity: int) -> tuple[
     """Return the tokens of a packed step's longest micro-batch, and of all of them."""
     train = lock.train
     if train.pass_tokens:
-        found = flowing(lengths, len(lengths), train.pass_tokens)
+        laid = layout.passes(lengths, train.pass_tokens, lock.parallel.on_each)
+        tokens = [sum(lengths[row] for row in rows) for rows in laid]
     else:
         found = packed(lengths, train.micro_batch, train.accumulation, capacity)
-    tokens = [batch.tokens for batch in found]
+        tokens = [batch.tokens for batch in found]
     return max(tokens), sum(tokens)
 
 
@@ -62,6 +67,12 @@ def _held_out(part: Part | None, lock: TrainingLock) -> Sequence[Example]:
     return max(batches, key=lambda b: len(b) * max(r.length for r in b), default=())
 
 
+def here(lock: TrainingLock) -> Parallel:
+    """Return how the processes of one machine share the work of a lock."""
+    own = {"processes": lock.parallel.on_each, "nodes": 1}
+    return lock.parallel.model_copy(update=own)
+
+
 def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> Case:
     """Return the case of a lock: its longest micro-batch, or random rows of its longest length.
 
@@ -71,7 +82,9 @@ def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> 
     lengths = [row.length for row in train.encoded] if train else []
     limit, most = lock.stream.max_length_tokens, lock.train.pass_tokens
     longest = max(lengths, default=min(limit, most) if most else limit)
+    own = here(lock)
     profile = profile_of(lock, longest, padded=lock.train.micro_batch > 1)
+    profile = replace(profile, ranks=own.processes)
     picked = [train.encoded[row] for row in longest_batch(lengths, lock)] if train else []
     held = rows.part("validation") if rows else None
     least = lock.train.accumulation if profile.packing else ACCUMULATION
@@ -88,4 +101,5 @@ def case_of(lock: TrainingLock, config: dict[str, Any], rows: Corpus | None) -> 
         evaluate=any(part.split == "validation" for part in lock.data),
         times_host=lock.machine.kind == "cuda",
         objective=lock.objective.model_dump(exclude={"name"}),
+        parallel=own.model_dump(),
     )

@@ -16,41 +16,49 @@ from transformers.utils import logging
 
 from planner.machines.probes.visible import visible
 from planner.search.budget import CUDA_CONTEXT_BYTES
+from runner.engines.ranks import Alone, Ranks
 from runner.rehearse.case import Case, Measured
 from runner.rehearse.host import HOST
+from runner.rehearse.job import job_of
 from runner.rehearse.random_model import random_model
 from runner.rehearse.rows import held_out
-from runner.rehearse.trainers import trainer_of
-from runner.training.make import dataset
+from runner.training.job import Job
+from runner.training.make import dataset, make_trainer
+
+ALONE = Alone()
 
 
-def measure(case: Case) -> Measured:
-    """Run the steps and an evaluation, and return their peak memory and times.
+def measure(case: Case, ranks: Ranks = ALONE, before_bytes: int | None = None) -> Measured:
+    """Run the steps and an evaluation, and return peak memory and times of this process.
 
-    Running out of GPU memory is a result (`Measured.out_of_memory`), not an error.
+    Running out of GPU memory is a result (`Measured.out_of_memory`), not an error. `before_bytes`
+    is what `taken_bytes` returned before this process used its card; None to ask now. A collective
+    call, unless memory runs out.
     """
-    found = _measured(case)
-    if not case.times_host or found.out_of_memory or not found.card:
+    before = taken_bytes() if before_bytes is None else before_bytes
+    found = _measured(case, ranks, before)
+    if not case.times_host or found.out_of_memory or not found.card or ranks.count > 1:
         return found
-    return replace(found, host_seconds=_measured(HOST).warm_step_seconds)
+    return replace(found, host_seconds=_measured(HOST, ALONE, before).warm_step_seconds)
 
 
-def _measured(case: Case) -> Measured:
-    began, before = time.monotonic(), _taken_bytes()
+def _measured(case: Case, ranks: Ranks, before: int) -> Measured:
+    began = time.monotonic()
     if case.cap_bytes:
         _hold_to(case.cap_bytes)
     logging.disable_progress_bar()
-    watch = _Watch(case.limit_seconds)
+    watch = _Watch(ranks, case.limit_seconds)
     out_of_memory = ""
     load_seconds = 0.0
     with tempfile.TemporaryDirectory() as folder:
         try:
             set_seed(42)
             watch.enter("load")
-            model = _made(case)
+            job = job_of(case, ranks, lambda: _made(case), Path(folder))
+            model = _made(case, job)
             _synchronise()
             load_seconds = time.monotonic() - began
-            _run(case, model, watch, Path(folder))
+            _run(case, job, model, watch)
         except RuntimeError as error:
             if not _ran_out(error):
                 raise
@@ -59,13 +67,14 @@ def _measured(case: Case) -> Measured:
     return Measured(
         peaks=watch.peaks,
         reserved_bytes=watch.reserved,
-        process_bytes=max(0, _taken_bytes() - before),
+        process_bytes=max(0, taken_bytes(ranks.rank) - before),
         step_seconds=tuple(watch.seconds),
         evaluation_seconds=watch.evaluation_seconds,
         load_seconds=load_seconds,
         seconds=time.monotonic() - began,
         out_of_memory=out_of_memory,
         card=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+        main_bytes=_main_bytes() if torch.cuda.is_available() else max(watch.peaks.values()),
     )
 
 
@@ -76,12 +85,14 @@ def _ran_out(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or known
 
 
-def _made(case: Case) -> Any:
-    return random_model(case.config, case.profile, case.accumulation)
+def _made(case: Case, job: Job | None = None) -> Any:
+    return random_model(case.config, case.profile, case.accumulation, job)
 
 
-def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
-    trainer = trainer_of(case, model, lambda: _made(case), work, [watch])
+def _run(case: Case, job: Job, model: Any, watch: "_Watch") -> None:
+    trainer = watch.trainer = make_trainer(job, model, [watch])
+    if job.ranks.rank:
+        torch.manual_seed(42 + job.ranks.rank)
     trainer.args.save_strategy = SaveStrategy.NO
     trainer.args.eval_strategy = IntervalStrategy.NO
     trainer.remove_callback(PrinterCallback)
@@ -98,7 +109,10 @@ def _run(case: Case, model: Any, watch: "_Watch", work: Path) -> None:
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no types mypy follows
     """Measures the peak of each phase and the time of each step."""
 
-    def __init__(self, limit_seconds: float = 0.0) -> None:
+    trainer: Any = None
+
+    def __init__(self, ranks: Ranks, limit_seconds: float = 0.0) -> None:
+        self._ranks = ranks
         self._ends = time.monotonic() + limit_seconds if limit_seconds else float("inf")
         self.peaks: dict[str, int] = {}
         self.reserved = 0
@@ -138,6 +152,20 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         _synchronise()
         self.evaluation_seconds = time.monotonic() - began
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the optimizer's phase where DeepSpeed makes its step with the last backward pass."""
+        if not self.trainer.is_deepspeed_enabled:
+            return
+        engine = self.trainer.model_wrapped
+        own = engine.step
+
+        def step(*arguments: Any, **named: Any) -> Any:
+            if engine.is_gradient_accumulation_boundary():
+                self.enter("optimizer")
+            return own(*arguments, **named)
+
+        engine.step = step
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the clock of a step."""
         _synchronise()
@@ -152,7 +180,8 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         _synchronise()
         now = time.monotonic()
         self.seconds.append(now - self._began)
-        if len(self.seconds) > 1 and now + self.seconds[-1] > self._ends:
+        late = len(self.seconds) > 1 and now + self.seconds[-1] > self._ends
+        if self._ends < float("inf") and any(one for (one,) in self._ranks.gathered([int(late)])):
             control.should_training_stop = True
 
 
@@ -163,10 +192,11 @@ def _hold_to(cap_bytes: int) -> None:
     torch.cuda.set_per_process_memory_fraction(min(1.0, share))
 
 
-def _taken_bytes() -> int:
+def taken_bytes(rank: int = 0) -> int:
     """Return this process's GPU memory in bytes, including its context; 0 without an NVIDIA driver.
 
-    If the driver does not report it per process, return all used memory of the first visible card.
+    If the driver does not report it per process, return all used memory of the card of `rank`, by
+    its number among the visible ones.
     """
     import pynvml as n
 
@@ -181,7 +211,7 @@ def _taken_bytes() -> int:
                 return int(process.usedGpuMemory)
     names = [str(n.nvmlDeviceGetUUID(card)) for card in cards]
     shown = visible(names, os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return int(n.nvmlDeviceGetMemoryInfo(cards[shown[0]]).used) if shown else 0
+    return int(n.nvmlDeviceGetMemoryInfo(cards[shown[rank]]).used) if rank < len(shown) else 0
 
 
 def _synchronise() -> None:
@@ -192,6 +222,12 @@ def _synchronise() -> None:
 def _peak_bytes() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
+    return _main_bytes()
+
+
+def _main_bytes() -> int:
+    """Return the peak resident main memory of this process since `_forget_peak`, on a card since
+    its start."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 

@@ -8,8 +8,13 @@ from lockfiles.errors import DoesNotFit
 from lockfiles.fixes import PLAN_AGAIN, Answer, Change, Command, Fix, Steps
 from lockfiles.lock import Machine, TrainingLock
 from planner.machines.facts import MachineFacts
-from planner.memory import estimate
-from planner.search.budget import whole_card_bytes
+from planner.memory import Estimate, estimate
+from planner.search.budget import (
+    CUDA_CONTEXT_BYTES,
+    HOST_PROCESS_BYTES,
+    beyond_one,
+    whole_card_bytes,
+)
 from planner.search.rehearsal import Measured, Place, Rehearsal, Rehearsed, host_seconds
 from planner.search.tuned import Tuned
 from planner.speed.duration import seconds_of_step
@@ -32,11 +37,18 @@ class Report:
     phases: Mapping[str, int]
     """The closed form's bytes for each phase."""
     peak_bytes: int
-    """The peak that the lock predicts, without the rows of a run."""
+    """The peak that the lock predicts, without the rows of a run; the estimate's for one of several
+    machines, whose processes share less than those of all."""
     step_seconds: float
     """Of the step that was run, from the card's rates; 0 if those are unknown."""
     planned_for: Machine
     """The machine in the lock."""
+    locked_processes: int
+    """The processes of the lock, on all machines."""
+    main_bytes: int
+    """Main memory that a process on a card is counted to need; 0 on CPU, where it is the peak."""
+    bytes_per_second: float
+    """What each card was assumed to send to the next one; 0 if unknown, and on CPU."""
 
     @property
     def error(self) -> float:
@@ -46,8 +58,16 @@ class Report:
     @property
     def process_bytes(self) -> int:
         """Expected memory of the process, on a card or in main memory, in bytes."""
-        on_card = self.found.machine.kind == "cuda"
-        return whole_card_bytes(self.peak_bytes) if on_card else self.peak_bytes
+        if self.found.machine.kind == "cpu":
+            return self.peak_bytes
+        more = beyond_one(self.found.case.profile.engine)
+        return whole_card_bytes(self.peak_bytes + more)
+
+    @property
+    def outside_bytes(self) -> int:
+        """Expected bytes of the card that the process uses outside torch's allocator; 0 on CPU."""
+        ran = self.found.case.profile
+        return CUDA_CONTEXT_BYTES + beyond_one(ran.engine) if ran.device == "cuda" else 0
 
 
 def report(
@@ -65,15 +85,28 @@ def report(
     found = _rehearsal(lock, case, measured, machine).model_copy(update={"tuned": tuned})
     ran = found.case
     card = accelerator(machine, host_seconds(found)) if lock.machine.kind == "cuda" else None
-    phases = estimate(model, replace(case.profile, held_tokens=0)).phases
+    counted = estimate(model, replace(case.profile, held_tokens=0))
     return Report(
         found=found,
-        phases={phase.name: phase.peak_bytes for phase in phases},
-        peak_bytes=lock.prediction.peak_bytes - lock.prediction.components.get("rows", 0),
+        phases={phase.name: phase.peak_bytes for phase in counted.phases},
+        peak_bytes=_peak_bytes(lock, counted),
         step_seconds=seconds_of_step(model, ran.profile, card, ran.lengths, ran.accumulation)
         or 0.0,
         planned_for=lock.machine,
+        locked_processes=lock.parallel.processes,
+        main_bytes=_main_bytes(counted) if lock.machine.kind == "cuda" else 0,
+        bytes_per_second=card.links.card_bytes_per_second if card else 0.0,
     )
+
+
+def _peak_bytes(lock: TrainingLock, counted: Estimate) -> int:
+    if lock.parallel.nodes > 1:
+        return counted.peak.peak_bytes
+    return lock.prediction.peak_bytes - lock.prediction.components.get("rows", 0)
+
+
+def _main_bytes(counted: Estimate) -> int:
+    return HOST_PROCESS_BYTES + max(counted.host_bytes, counted.loading_bytes)
 
 
 def _rehearsal(
@@ -81,8 +114,10 @@ def _rehearsal(
 ) -> Rehearsal:
     shape = model_of(lock).architecture
     lengths = [row.length for row in case.rows or made_up(case, shape.vocabulary)]
+    if case.profile.pass_tokens:  # those of the step of all processes
+        lengths = lengths[:: case.profile.ranks]
     return Rehearsal(
-        version=1,
+        version=2,
         train_sha256=lock.integrity["train"],
         model=shape.facts(),
         parameters=lock.model.parameters,
@@ -128,8 +163,10 @@ def _place(lock: TrainingLock, machine: MachineFacts) -> Place:
 
 def out_of_memory(lock: TrainingLock, found: Rehearsal) -> DoesNotFit:
     """Return the error for a device without enough memory, with the setting that needs less."""
+    short, count = found.short, found.case.profile.ranks
+    who = f"process {short.rank} of {count} on {found.where}" if short else found.where
     return DoesNotFit(
-        f"The plan does not fit: {found.where} ran out of memory in the phase "
+        f"The plan does not fit: {who} ran out of memory in the phase "
         f"`{found.measured.out_of_memory}`.",
         fix=_fixes(lock, found.measured.out_of_memory),
     )

@@ -10,7 +10,8 @@ from runner.rehearse.case import Case
 
 
 def examples(case: Case) -> list[Example]:
-    """Return the rows of every micro-batch of a case, in order."""
+    """Return the rows of every micro-batch of a case, in order: those of all processes, each of
+    which has the same ones without packing."""
     if case.every:
         return list(case.rows)
     batch = case.rows or made_up(case, int(_text(case.config)["vocab_size"]))
@@ -18,16 +19,18 @@ def examples(case: Case) -> list[Example]:
 
 
 def rows_of_step(case: Case, batch: int) -> int:
-    """Return the rows of an optimizer step; `batch` are those of the case. With passes they are the
-    step: repeated ones would be laid out otherwise."""
+    """Return the rows of an optimizer step, those of all processes; `batch` are those of the case.
+    With passes they are the step: repeated ones would be laid out otherwise."""
+    ranks = case.profile.ranks
     if case.profile.pass_tokens:
-        return batch
-    return case.profile.micro_batch * case.accumulation
+        return -(-batch // ranks) * ranks
+    return case.profile.micro_batch * case.accumulation * ranks
 
 
 def held_out(case: Case) -> list[Example]:
-    """Return the rows of the evaluation's micro-batch."""
-    return list(case.held_out) or examples(case)[: case.profile.micro_batch]
+    """Return the rows of the evaluation's micro-batch, the same for each process."""
+    own = list(case.held_out) or examples(case)[: case.profile.micro_batch]
+    return own * case.profile.ranks
 
 
 def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,4 +67,4 @@ def _lengths(case: Case) -> list[int]:
     full, rest = divmod(profile.pass_tokens, profile.length)
     one = [profile.length] * full + ([rest] if rest else [])
     twice = profile.accumulates and 2 * len(one) <= profile.micro_batch * case.accumulation
-    return one * 2 if twice else one
+    return (one * 2 if twice else one) * profile.ranks

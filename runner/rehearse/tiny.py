@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from lockfiles.training import Method, Train
 from planner.data.tokens.example import Example, completion
 from planner.speed.host import CONFIG, PROFILE
-from runner.rehearse.trainers import padding
+from runner.rehearse.job import padding
 from runner.runs.pipe import Line
 from runner.training.callback import memory_bytes
 from runner.training.job import Job

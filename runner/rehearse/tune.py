@@ -1,14 +1,16 @@
 """Times the finalists of a plan search on this device, together in under a minute."""
 
-import json
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Command
+from lockfiles.lock import TrainingLock
 from planner.search.tuned import Tuned
-from runner.rehearse.child import Ended, check_alone, kept_log, run
+from runner.rehearse.child import Ended, kept_log, run
 from runner.rehearse.trials import Trials
 
 LIMIT_SECONDS = 60.0
@@ -46,20 +48,29 @@ def tune(
     ended = run(trials.lock, asked, on_progress, limit_seconds)
     found = _results(ended, len(trials.plans))
     failed = any(one.get("untimed") == "failed" for one in found)
-    return Compared(trials.tuned(found), kept_log(ended.stderr) if failed else "")
+    return Compared(trials.tuned(found), kept_log(ended.log) if failed else "")
+
+
+def check_alone(lock: TrainingLock) -> None:
+    """Raise UsageProblem for a lock with an engine: its processes are not started for each plan."""
+    if lock.parallel.engine != "single":
+        raise UsageProblem(
+            f"`--tune` times plans of a single process, but the lock has "
+            f"{lock.parallel.processes} by `{lock.parallel.engine}`.",
+            fix=Command("tunelock rehearse run.lock", to="measure this plan alone"),
+        )
 
 
 def _results(ended: Ended, count: int) -> list[dict[str, Any]]:
-    """Return the result of each finalist, from the lines that the child printed.
+    """Return the result of each finalist, from the lines that the child wrote.
 
     One that began without a result used up the time or, where the process ended by itself, ended
     it: by SIGKILL if main memory ran out.
     """
     found: list[dict[str, Any]] = [{"untimed": "time"} for _ in range(count)]
     own = "time" if ended.overdue else "memory" if ended.code == -signal.SIGKILL else "failed"
-    for line in ended.stdout.splitlines():
-        if line.startswith('{"at"'):
-            said = json.loads(line)
-            at = said.pop("at")
-            found[at] = said or {"untimed": own}
+    for line in ended.found[0]:
+        said = dict(line)
+        at = said.pop("at")
+        found[at] = said or {"untimed": own}
     return found

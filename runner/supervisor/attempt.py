@@ -16,7 +16,7 @@ from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError, Usa
 from lockfiles.fixes import Advice
 from lockfiles.lock import Lock
 from lockfiles.stage_kinds.registry import KINDS
-from runner.engines.engine import engine_of, processes_of
+from runner.engines.engine import STAGE, engine_of, processes_of
 from runner.environments import packages
 from runner.environments.variables import environment
 from runner.inputs import verify
@@ -171,7 +171,7 @@ class Attempt:
         program = launch.Program(
             stage=name,
             again=self._again(name),
-            arguments=engine.arguments(path, processes_of(self.lock)),
+            arguments=engine.arguments(STAGE, path, processes_of(self.lock)),
             environment=environment(self.lock, online=of_kind(at.kind).online)
             | (spread.begin(engine) if spread else dict(engine.variables)),
             starts_workers=engine.starts_workers,

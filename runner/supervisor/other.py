@@ -21,7 +21,7 @@ from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
-from runner.engines.engine import engine_of
+from runner.engines.engine import STAGE, engine_of
 from runner.engines.lost import watchdog
 from runner.engines.meeting import Meeting, read_ends
 from runner.environments.variables import environment
@@ -216,7 +216,7 @@ class _Other:
         program = launch.Program(
             stage=stage,
             again="resume it on every machine",
-            arguments=engine.arguments(own / "job.json", self.lock.parallel.processes),
+            arguments=engine.arguments(STAGE, own / "job.json", self.lock.parallel.processes),
             environment=environment(self.lock, online=of_kind(kind).online)
             | variables(engine, meeting.variables),
             starts_workers=engine.starts_workers,

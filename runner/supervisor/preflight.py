@@ -176,7 +176,7 @@ def check_device(lock: TrainingLock) -> None:
     memory."""
     facts = probe(Path("/"))
     check_kind(lock, facts)
-    _check_threads(lock, facts)
+    check_threads(lock, facts)
     check_exact_card(lock, facts.gpus)
     check_fp8_units(lock, facts.gpus)
     if lock.machine.kind == "cuda":
@@ -210,7 +210,7 @@ def fullest(lock: TrainingLock, facts: machine.MachineFacts) -> machine.Gpu:
     return min(facts.gpus[:processes], key=lambda one: one.free_bytes)
 
 
-def _check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
+def check_threads(lock: TrainingLock, facts: machine.MachineFacts) -> None:
     processes, cores = lock.parallel.on_each, facts.cpu_cores
     if processes > max(LEAST_PROCESSES, cores):
         raise DoesNotFit(

@@ -92,6 +92,27 @@ def test_a_plan_that_is_too_large_is_exit_code_4_and_the_next_plan_is_smaller(
     assert found["measured"]["out_of_memory"]
 
 
+@pytest.mark.skipif(len(CARDS) < 2, reason="there are no two NVIDIA GPUs here")
+@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
+def test_each_card_is_measured(engine: str, tmp_path: Path) -> None:
+    several = {"machine__processes": 2, "machine__parallel": engine, "method__kind": "lora"}
+    folder = small(tmp_path, machine__device="cuda", train__exact=False, **several)
+    assert tunelock(folder, "plan").returncode == 0
+    done = tunelock(folder, "rehearse", "--json")
+    print(done.stderr, done.stdout)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)["measured"]
+    assert [one["rank"] for one in measured["processes"]] == [0, 1]
+    assert all(one["outside_bytes"] > 0 for one in measured["processes"])
+    assert measured["host_seconds"] > 0
+    large = [one for one in measured["exchanged"] if one["tensor_bytes"] > 200 << 20]
+    assert large and all(one["sent_bytes"] / one["seconds"] > 1e9 for one in large)
+    planned = tunelock(folder, "plan", "--facts", "rehearsal.json")
+    assert planned.returncode == 0, planned.stderr
+    made = locks.read(folder / "run.lock").training()
+    assert made.machine.card_bytes_per_second > 1e9
+
+
 @needs_card
 def test_the_fastest_plan_is_found_in_a_minute(tmp_path: Path) -> None:
     """The demo's plans: with and without recorded passes, and with compiled layers if time is

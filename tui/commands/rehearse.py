@@ -43,9 +43,10 @@ def command(
     """Measure memory and step time of LOCK (default: run.lock) before weights are downloaded.
 
     Trains a few steps on the longest micro-batch, with random weights of the real shapes, and
-    compares memory and time with the lock's predictions. With --tune, the plans that are estimated
-    to be fastest compute the same rows first, and the fastest is measured. The lock is not
-    modified: `tunelock plan --facts rehearsal.json` plans with the measurements.
+    compares memory and time with the lock's predictions. As many processes run as the lock has on
+    one machine, by its engine; how fast they exchange data is measured, too. With --tune, the plans
+    that are estimated to be fastest compute the same rows first, and the fastest is measured. The
+    lock is not modified: `tunelock plan --facts rehearsal.json` plans with the measurements.
     """
     from lockfiles.files import write_out
     from planner.search.rehearsal import MARK
@@ -76,11 +77,14 @@ def _rehearsed(
     from runner.rehearse import inputs, rehearse
     from runner.rehearse.lock import case_of
     from runner.rehearse.report import report
+    from runner.rehearse.tune import check_alone
     from runner.training.timing import keep_step
     from tui.text.transfer import noting
 
     held = locks.read(at).training()
     verify.check_whole(held)
+    if tuning:
+        check_alone(held)
     machine = _machine(held)
     output.note("reading the model's configuration and the rows …")
     found = inputs.read(held, at, located, noting())
@@ -90,10 +94,10 @@ def _rehearsed(
     if tuning:
         held, tuned = _tuned(held, at, found)
     case = case_of(held, found.config, found.rows)
-    output.note(f"running {case.steps} steps with random weights …")
+    output.note(f"running {case.steps} steps with random weights{_by(held)} …")
     measured = rehearse(held, case, _heard)
     made = report(held, case, measured, machine, tuned)
-    if made.found.fitted:
+    if made.found.fitted and held.parallel.nodes == 1:
         keep_step(held, made.found.timed())
     return held, made
 
@@ -118,6 +122,18 @@ def _tuned(held: "TrainingLock", at: Path, found: "Inputs") -> "tuple[TrainingLo
     if compared.log:
         output.note(f"warning: a plan failed; see {compared.log}")
     return some.variant(some.fastest(compared.tuned)), compared.tuned
+
+
+def _by(lock: "TrainingLock") -> str:
+    """Return which processes run, as the end of a sentence; empty for a single one."""
+    from planner.parallelism.layouts import NAMES
+
+    if lock.parallel.engine == "single":
+        return ""
+    count, of = lock.parallel.on_each, lock.parallel.processes
+    share = f" of the lock's {of}" if of > count else ""
+    noun = "process" if of == 1 else "processes"
+    return f" in {count}{share} {noun} by {NAMES[lock.parallel.engine]}"
 
 
 def _heard(seconds: float) -> None:
@@ -157,9 +173,13 @@ def _machine(lock: "TrainingLock") -> "MachineFacts":
         output.note(f"warning: {one.field} is {one.locked} in the lock, but {one.found} here")
     machine = probe(Path("/"))
     preflight.check_kind(lock, machine)
-    if lock.machine.kind == "cuda" and (busy := taken(machine.gpus[0])):
-        preflight.check_device(lock)
-        output.note(f"warning: `{machine.gpus[0].name}` is busy: {busy}; steps may take longer")
+    preflight.check_threads(lock, machine)
+    if lock.machine.kind == "cuda":
+        preflight.fullest(lock, machine)
+    for gpu in machine.gpus[: lock.parallel.on_each] if lock.machine.kind == "cuda" else ():
+        if busy := taken(gpu):
+            preflight.check_device(lock)
+            output.note(f"warning: `{gpu.name}` is busy: {busy}; steps may take longer")
     return machine
 
 
@@ -182,6 +202,8 @@ def _record(report: "Report") -> dict[str, object]:
         "peak_bytes": report.peak_bytes,
         "process_bytes": report.process_bytes,
         "step_seconds": report.step_seconds,
+        "main_bytes": report.main_bytes,
+        "card_bytes_per_second": round(report.bytes_per_second),
     }
     result = {"fits": report.found.fitted, "difference": report.error, "predicted": predicted}
     return result | report.found.model_dump(mode="json")

@@ -84,7 +84,7 @@ def _from_answers(
         facts = gather(answers, path.parent, machine=machine, told=output.note)
     made = plan(answers, replace(facts, rehearsal=measured))
     if measured and made.prediction.estimator != ESTIMATOR:
-        output.note(_unused(measured))
+        output.note(_unused(measured, made))
     return made
 
 
@@ -122,10 +122,12 @@ def _of_exports(answers: Answers, folder: Path, measured: Rehearsal | None) -> L
     return export.plan(answers, model)
 
 
-def _unused(measured: Rehearsal) -> str:
+def _unused(measured: Rehearsal, made: TrainingLock) -> str:
     """Return why the peak of a plan is estimated, not measured."""
     if not measured.fitted:
         return "the rehearsed plan ran out of memory, so this plan is estimated to need less"
+    if made.parallel.nodes > 1:
+        return "note: only one of the machines was rehearsed, so the peak of a process is estimated"
     return (
         "note: this plan differs from the rehearsed one, so its peak is estimated; "
         "measure it with `tunelock rehearse`"

@@ -1,6 +1,6 @@
 """The result of `tunelock rehearse` as a table."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from lockfiles.measured import against_prediction, difference
 from planner.search import timed_reasons
@@ -8,8 +8,10 @@ from planner.search.rehearsal import PHASES, Rehearsal
 from planner.search.tuned import Finalist, Tuned
 from runner.rehearse.report import DIFFERS, Report
 from tui.snapshot.narrator import duration
+from tui.terminal.table import table
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
+from tui.text import by_process
 
 _HEAD = ("", "predicted", "measured", "measured is")
 _NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
@@ -19,22 +21,23 @@ def page(report: Report) -> list[str]:
     """Return what was run, a table of measurements, and the verdict."""
     return [
         *_finalists(report.found),
-        *folded(f"{_what(report.found)}, random weights"),
+        *folded(f"{_what(report)}, random weights"),
         "",
-        *_table(_rows(report), _HEAD),
+        *table(_rows(report), _HEAD),
+        *by_process.tables(report),
         "",
         *all_folded(_sentences(report)),
     ]
 
 
-def _what(found: Rehearsal) -> str:
+def _what(report: Report) -> str:
     """Return a description of what was run."""
-    case = found.case
+    found, case = report.found, report.found.case
     profile = case.profile
     method = _NAMES[profile.method] + (f" rank {profile.rank}" if profile.rank else "")
     rows = f"{profile.micro_batch} rows" if profile.micro_batch > 1 else "1 row"
     several = f"{case.accumulation} x " if case.accumulation > 1 else ""
-    upto = f"{max(case.lengths)} tokens"
+    upto = f"{max(case.lengths)} tokens{by_process.what(report)}"
     return f"{method}, {case.steps} steps of {several}{rows} of up to {upto} on {_device(found)}"
 
 
@@ -47,7 +50,7 @@ def _finalists(found: Rehearsal) -> list[str]:
         (timed_reasons.way(one.profile), _took(found.tuned, one), "kept" if at == kept else "")
         for at, one in enumerate(found.tuned.finalists)
     ]
-    lines = [*_table(rows, ("plan", "step", "")), ""]
+    lines = [*table(rows, ("plan", "step", "")), ""]
     if kept:
         change = "`tunelock plan --facts rehearsal.json`"
         lines += [*folded(f"The planned one is not the fastest; to change it: {change}."), ""]
@@ -61,18 +64,6 @@ def _took(tuned: Tuned, one: Finalist) -> str:
     return f"{seconds:.2g} s" if seconds < 1 else duration(seconds)
 
 
-def _table(given: Iterable[Sequence[str]], head: Sequence[str]) -> list[str]:
-    rows = [head, *given]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for row in rows
-    ]
-
-
 def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     measured = report.found.measured
     on_card = report.found.machine.kind == "cuda"
@@ -82,8 +73,12 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     yield _bytes("peak", report.peak_bytes, measured.allocated_bytes)
     if measured.reserved_bytes:
         yield _bytes("reserved", 0, measured.reserved_bytes)
+    if measured.processes and on_card:
+        yield _bytes("outside", report.outside_bytes, measured.context_bytes)
     if measured.process_bytes:
         yield _bytes("process", report.process_bytes, measured.process_bytes)
+    if measured.main_bytes and on_card:
+        yield _bytes("main memory", report.main_bytes, measured.main_bytes)
     if seconds := measured.warm_step_seconds:
         expected = duration(report.step_seconds) if report.step_seconds else "-"
         yield ("step", expected, duration(seconds), _difference(report.step_seconds, seconds))
@@ -102,11 +97,16 @@ def _sentences(report: Report) -> Iterator[str]:
     found = report.found
     measured = found.measured
     if not found.fitted:
-        yield f"Does not fit on {_device(found)}: out of memory in `{measured.out_of_memory}`."
+        who = f"process {found.short.rank} ran " if found.short else ""
+        phase = measured.out_of_memory
+        yield f"Does not fit on {_device(found)}: {who}out of memory in `{phase}`."
+        yield from by_process.sentences(report)
         return
     taken = measured.process_bytes or measured.allocated_bytes
+    taken *= found.case.profile.ranks if found.machine.kind == "cpu" else 1
     total = memory(found.machine.memory_bytes)
     yield f"Fits on {_device(found)}: needs {memory(taken)} of {total}."
+    yield from by_process.sentences(report)
     yield from _elsewhere(report)
     if abs(report.error) > DIFFERS:
         yield (

@@ -61,8 +61,8 @@ def trained(base: str, seed: int, steps: int, multiple: int, on_card: bool) -> d
 def _trainer(work: Path, seed: int, steps: int, on_card: bool, callback: Any) -> Any:
     from transformers import set_seed
 
+    from runner.rehearse.job import padding
     from runner.rehearse.random_model import random_model
-    from runner.rehearse.trainers import padding
     from runner.training.job import Job
     from runner.training.make import make_trainer
 

@@ -76,8 +76,8 @@ def _trainer(
     run: tuple[int, int],
 ) -> Any:  # fmt: skip
     """Return the runner's trainer of a choice, with a callback; `run` has its seed and epochs."""
+    from runner.rehearse.job import padding
     from runner.rehearse.settings import method_of, train_of
-    from runner.rehearse.trainers import padding
     from runner.training.job import Job
     from runner.training.make import make_trainer
 

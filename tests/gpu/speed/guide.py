@@ -63,7 +63,7 @@ def _trained(
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    from runner.rehearse.trainers import padding
+    from runner.rehearse.job import padding
 
     adapter = LoraConfig(
         task_type="CAUSAL_LM", r=models.RANK, lora_alpha=2 * models.RANK, lora_dropout=dropout,

@@ -29,7 +29,7 @@ def measured(line: str, steps: int) -> dict[str, Any]:
     import torch
 
     from planner.data.tokens.example import IGNORED, completion
-    from runner.rehearse.trainers import padding
+    from runner.rehearse.job import padding
     from runner.training.job import Job
     from runner.training.make import make_trainer
 

@@ -236,7 +236,7 @@ def test_it_is_read_as_it_was_written(on_card: PlanFacts, tmp_path: Path) -> Non
     [
         ("{", "it must be JSON"),
         ("[]", "it must be a table"),
-        ('{"version": 2}', "`version` is wrong: it must be 1"),
+        ('{"version": 3}', "`version` is wrong: it must be 1"),
         ("{}", "`version` is missing"),
     ],
 )

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lockfiles.errors import UsageProblem
 from lockfiles.lock import Lock
 from runner.engines.ddp import ENGINE as DDP
 from runner.engines.ddp import MEETING_VARIABLE
 from runner.engines.engine import engine_of
 from runner.engines.ranks import PEER_LOST, Alone
-from runner.rehearse import rehearse
 from runner.runs.events import Writer, read
 from runner.runs.folder import Held
 from runner.runs.holders import workers
@@ -69,11 +67,6 @@ def test_the_cause_is_the_end_that_explains_the_others(codes: list[int], cause: 
     from runner.engines import torchrun
 
     assert torchrun.cause(dict(enumerate(codes))) == cause
-
-
-def test_a_rehearsal_is_of_one_process() -> None:
-    with pytest.raises(UsageProblem, match="runs a single process, but the lock has 2 processes"):
-        rehearse(SPREAD, case=None)  # type: ignore[arg-type]  # not looked at
 
 
 @pytest.mark.parametrize("heeds", [True, False])

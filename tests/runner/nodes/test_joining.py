@@ -104,7 +104,7 @@ def test_a_link_in_a_run_folder_is_not_followed(first: First, tmp_path: Path) ->
     target = tmp_path / "elsewhere" / "file"
     target.write_text("{}")
     Path(meeting.ends).symlink_to(target)
-    write_ends(meeting, {0: 1})
+    write_ends(Path(meeting.ends), {0: 1})
     assert target.read_text() == "{}" and read_ends(Path(meeting.ends)) == {0: 1}
 
 

@@ -113,11 +113,10 @@ def test_a_small_file_fills_a_step(folder: Path, on_cpu: tuple[Trials, dict[str,
 
 
 def test_results_are_taken_from_the_lines_until_the_end() -> None:
-    lines = ['{"at": 1}', '{"at": 1, "step_seconds": [2.0]}', "noise", '{"at": 0}']
-    said = "\n".join(lines)
+    said: list[dict[str, Any]] = [{"at": 1}, {"at": 1, "step_seconds": [2.0]}, {"at": 0}]
     timed = {"step_seconds": [2.0]}
     for code, overdue, why in ((-9, True, "time"), (-9, False, "memory"), (-11, False, "failed")):
-        found = _results(Ended(code, said, "", overdue), 3)
+        found = _results(Ended(code, (said,), "", overdue), 3)
         assert found == [{"untimed": why}, timed, {"untimed": "time"}]
 
 

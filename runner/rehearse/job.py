@@ -1,52 +1,55 @@
-"""The trainer of each objective, with a random model and the runner's own settings."""
+"""The job of a rehearsal: that of a run, with the rows of a case and a tokenizer that only pads."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from lockfiles.lock import Parallel
 from lockfiles.objectives.objective import ObjectiveTable
 from lockfiles.objectives.registry import OBJECTIVES
+from planner.models.folder import CONFIG
+from runner.engines.ranks import Ranks
 from runner.rehearse.case import Case
 from runner.rehearse.rows import examples, held_out
 from runner.rehearse.settings import method_of, train_of
-from runner.training.job import Job
-from runner.training.make import make_trainer
+from runner.training.job import ONE, Job
 
 _PAD = "<pad>"
 
 
-def trainer_of(
-    case: Case,
-    model: PreTrainedModel,
-    reference: Callable[[], PreTrainedModel],
-    work: Path,
-    callbacks: Sequence[TrainerCallback],
-) -> Any:
-    """Return the trainer of a case; `reference` creates the reference model if it needs one."""
-    rows = examples(case)
+def job_of(case: Case, ranks: Ranks, reference: Callable[[], PreTrainedModel], work: Path) -> Job:
+    """Return the job of a process, with the model's `config.json` in its folder `work`.
+
+    `reference` creates the reference model if the objective needs one.
+    """
+    (work / CONFIG).write_text(json.dumps(dict(case.config)), "utf-8")
+    rows, parallel = examples(case), Parallel.model_validate(case.parallel or ONE.model_dump())
     train = train_of(case.profile, case.accumulation, str(case.config["model_type"]))
     if train.pass_tokens:
-        train = train.model_copy(update={"micro_batch": len(rows) // case.steps})
+        own = len(rows) // (case.steps * ranks.count)
+        train = train.model_copy(update={"micro_batch": own})
     if case.graph_sizes:
         train = train.model_copy(update={"graph_sizes": list(case.graph_sizes)})
-    job = Job(
+    evaluates = case.evaluate and (train.pass_tokens or ranks.count > 1)
+    return Job(
         base=work,
         rows=rows,
-        validation=held_out(case) if train.pass_tokens and case.evaluate else (),
+        validation=held_out(case) if evaluates else (),
         order=lambda _: range(len(rows)),
         method=method_of(case.profile),
         train=train,
         work=work,
         packing=case.profile.packing,
+        ranks=ranks,
+        parallel=parallel,
         objective=_objective(case),
         padding=padding(),
         reference=reference,
     )
-    return make_trainer(job, model, callbacks)
 
 
 def _objective(case: Case) -> ObjectiveTable:
