@@ -84,8 +84,10 @@ def measured(case: Case, count: int) -> Line:
     from transformers import set_seed
     from transformers.utils.logging import disable_progress_bar
 
+    from runner.engines.ranks import Alone
+    from runner.rehearse.job import job_of
     from runner.rehearse.random_model import random_model
-    from runner.rehearse.trainers import trainer_of
+    from runner.training.make import make_trainer
 
     on_card, watch = torch.cuda.is_available(), _Watch(count)
     disable_progress_bar()
@@ -93,7 +95,8 @@ def measured(case: Case, count: int) -> Line:
     with tempfile.TemporaryDirectory() as work:
         model = random_model(case.config, case.profile, case.accumulation)
         own = replace(case, steps=1 + count + 1, evaluate=False)
-        trainer = trainer_of(own, model, lambda: model, Path(work), [watch.callback()])
+        job = job_of(own, Alone(), lambda: model, Path(work))
+        trainer = make_trainer(job, model, [watch.callback()])
         trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
         trainer.compute_loss = watch.timed("host: forward", trainer.compute_loss)
         backward = trainer.accelerator.backward
