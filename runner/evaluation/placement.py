@@ -61,20 +61,23 @@ def needs_of(lock: TrainingLock, questions: Sequence[Question], rows: int) -> Ne
     weights = lock.model.parameters * itemsize
     return Needs(
         weights,
-        _working_bytes(shape, tokens, longest, itemsize),
+        _working_bytes(shape, tokens, longest, itemsize, eager=lock.train.attention == "eager"),
         max(weights // shape.layers, shape.vocabulary * shape.hidden * itemsize),
     )
 
 
-def _working_bytes(shape: Architecture, tokens: int, longest: int, itemsize: int) -> int:
+def _working_bytes(
+    shape: Architecture, tokens: int, longest: int, itemsize: int, *, eager: bool
+) -> int:
     """Return what a batch needs besides weights: generating needs keys and values of all layers and
     the activations of one, scoring needs logits, twice in float32."""
     experts = shape.experts_per_token * shape.moe_intermediate + shape.shared_intermediate
     each = 2 * shape.layers * shape.kv_heads * shape.head_dim
     each += 6 * shape.hidden + 3 * max(shape.intermediate, experts)
+    scores = shape.heads * longest * (itemsize + 4) if eager else 0
     logits = shape.vocabulary * itemsize
     scored = max(min(LOGITS_BYTES, tokens * logits), longest * logits)
-    return max(tokens * each * itemsize, scored + 2 * min(LOGITS_BYTES, 2 * scored))
+    return max(tokens * (each * itemsize + scores), scored + 2 * min(LOGITS_BYTES, 2 * scored))
 
 
 def placed(lock: TrainingLock, questions: Sequence[Question], ranks: Ranks) -> Placement:

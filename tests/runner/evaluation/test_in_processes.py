@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ pytest.importorskip("trl")
 import torch
 
 from lockfiles import lock as locks
+from planner.machines.probes import memory
+from runner.evaluation.turns import Turns
 from runner.runs.events import Event, read
 from runner.runs.holders import is_held, workers
 from runner.runs.pipe import Line
@@ -24,6 +27,7 @@ from runner.stages.context import Context
 from runner.training.job import ONE
 from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
 from tests.runner.engines.test_ddp import finished, log, planned, run_of, trainers, until
+from tests.runner.evaluation.test_turns import together
 from tests.runner.nodes.test_two_machines import here, said
 
 pytestmark = [
@@ -87,23 +91,27 @@ def process(folder: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
         os.kill(worker.number, signal.SIGKILL)
 
 
-def in_one_process(folder: Path, work: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the report of the same evaluation in this process, and what it sends."""
+def of_stage(folder: Path, work: Path, line: Line) -> Context:
+    """Return what the evaluation of a run is given."""
     run = run_of(folder)
     job = json.loads((run / "stages" / "03-evaluate" / "job.json").read_bytes())
-    lock = locks.read(run / "run.lock").training()
-    threads, reader = torch.get_num_threads(), work / "sent"
-    with reader.open("wb") as out:
-        given = Context(
-            lock=lock.model_copy(update={"parallel": ONE}), stage="evaluate", run=run, work=work,
-            places={name: Path(path) for name, path in job["places"].items()},
-            line=Line(out.fileno()),
-        )  # fmt: skip
+    return Context(
+        lock=locks.read(run / "run.lock"), stage="evaluate", run=run, work=work, line=line,
+        places={name: Path(path) for name, path in job["places"].items()},
+    )  # fmt: skip
+
+
+def in_one_process(folder: Path, work: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the report of the same evaluation in this process, and what it sends."""
+    threads, path = torch.get_num_threads(), work / "sent"
+    with path.open("wb") as out:
+        given = of_stage(folder, work, Line(out.fileno()))
+        alone = given.lock.training().model_copy(update={"parallel": ONE})
         try:
-            report = evaluate.run(given)
+            report = evaluate.run(replace(given, lock=alone))
         finally:
             torch.set_num_threads(threads)
-    return report, [json.loads(line) for line in reader.read_bytes().splitlines()]
+    return report, [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize("victim", [1, 0])
@@ -154,6 +162,31 @@ def test_two_processes_find_what_one_does(folder: Path, tmp_path: Path) -> None:
     )
     left = {path.name for path in (run / "stages" / "03-evaluate").iterdir()}
     assert left == {"begun.json", "done.json", "job.json", "report.json"}
+
+
+def test_one_process_evaluates_where_copies_have_no_room(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one takes part without a model. Both are threads of this process."""
+    finished(folder)
+    report, told = in_one_process(folder, tmp_path)
+    monkeypatch.setattr(memory, "usable", lambda host: (1 << 20, 1 << 20))
+
+    def evaluated(turns: Turns) -> tuple[Any, list[Any]]:
+        own = tmp_path / str(turns.ranks.rank)
+        own.mkdir()
+        with (own / "sent").open("wb") as out:
+            line = Line(out.fileno(), rank=turns.ranks.rank)
+            given = replace(of_stage(folder, own, line), rank=turns.ranks.rank)
+            found = evaluate._run(given, given.lock.training(), turns.ranks, own)
+        return found, [json.loads(line) for line in (own / "sent").read_bytes().splitlines()]
+
+    both = together(2, 1, evaluated)
+    assert [found for found, _ in both] == [report] * 2
+    (warning, *others), nothing = (sent for _, sent in both)
+    assert warning["kind"] == "warning"
+    assert warning["text"].endswith("of main memory: one process evaluates it")
+    assert others == told and nothing == []
 
 
 def test_two_machines_share_an_evaluation_and_stop_it_together(tmp_path: Path) -> None:

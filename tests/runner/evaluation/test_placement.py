@@ -51,6 +51,8 @@ def test_a_copy_needs_weights_and_the_greatest_batch(lock: TrainingLock) -> None
     keys = 2 * shape.layers * shape.kv_heads * shape.head_dim * itemsize
     assert needs.working > 3 * 900 * keys, "three rows are one batch, padded to the longest"
     assert needs_of(lock, ROWS, 1).working < needs.working
+    eager = lock.model_copy(update={"train": lock.train.model_copy(update={"attention": "eager"})})
+    assert needs_of(eager, ROWS, CPU_ROWS).working > needs.working, "all scores are in memory"
     assert 0 < needs.layer < needs.weights
 
 
