@@ -18,5 +18,6 @@ KIND = StageKind(
     Settings,
     reads=kinds("prepare", "train"),
     needs=(kinds("prepare"), kinds("train")),
+    spreads="copies",
     answers=("results.evaluate",),
 )

@@ -47,8 +47,9 @@ class StageKind:
     """Whether every earlier stage must be among its inputs."""
     repeats: bool = False
     """Whether a lock may have several stages of this kind."""
-    spreads: bool = False
-    """Whether the lock's `parallel` says how it runs; other stages are one process."""
+    spreads: Literal["", "engine", "copies"] = ""
+    """How the processes of the lock's `parallel` run it: with its engine, or each with a copy of
+    the model; empty where one process runs it."""
     distinct: str = ""
     """The list among its settings whose items differ in all stages of this kind; empty for none."""
     answers: tuple[str, ...] = ()

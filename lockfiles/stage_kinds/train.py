@@ -2,5 +2,5 @@
 
 from lockfiles.stage_kinds.kind import StageKind
 
-KIND = StageKind("train", sent=True, spreads=True)
+KIND = StageKind("train", sent=True, spreads="engine")
 """`prepare` is not an input: the lock already has the digests of the prepared rows."""

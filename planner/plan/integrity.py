@@ -60,9 +60,7 @@ def _counted(kind: str, name: str, tables: Mapping[str, Any]) -> Any:
     if name == "fix" and not planned.reads_test:
         return [step for step in table if step["source"] != "test"]
     if name == "packages":
-        engine = (
-            tables["parallel"]["engine"] if KINDS[kind].spreads and "parallel" in tables else ""
-        )
-        named = known.packages([kind], engine or "single")
+        trains = KINDS[kind].spreads == "engine" and "parallel" in tables
+        named = known.packages([kind], tables["parallel"]["engine"] if trains else "single")
         return {key: table[key] for key in table if key in named}
     return table

@@ -1,1 +1,1 @@
-"""Engines: how the processes of a training are started and communicate, one module each."""
+"""Engines: how the processes of a stage are started and communicate, one module each."""

@@ -41,9 +41,11 @@ STAGE = "runner.stages"
 
 def engine_of(lock: Lock, kind: str) -> Engine:
     """Return the engine of the stages of a kind in a lock."""
-    name = "single"
-    if isinstance(lock, TrainingLock) and KINDS[kind].spreads:
+    name, spreads = "single", KINDS[kind].spreads
+    if isinstance(lock, TrainingLock) and spreads == "engine":
         name = lock.parallel.engine
+    elif processes_of(lock) > 1 and spreads:
+        name = "ddp"
     return named(name)
 
 
@@ -54,5 +56,5 @@ def named(name: str) -> Engine:
 
 
 def processes_of(lock: Lock) -> int:
-    """Return how many processes train; 1 where nothing is trained."""
+    """Return how many processes a lock has; 1 where nothing is trained."""
     return lock.parallel.processes if isinstance(lock, TrainingLock) else 1

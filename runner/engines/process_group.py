@@ -1,4 +1,4 @@
-"""The processes of a training as a torch process group: NCCL between cards, gloo on CPU.
+"""The processes of a stage as a torch process group: NCCL between cards, gloo on CPU.
 
 Each process watches the others: if one ends before they leave the group together, this one exits
 immediately, whatever it is computing. torchrun alone would send SIGTERM and wait half a minute.
@@ -88,7 +88,7 @@ def _store(several: Meeting | None, meeting: Path, count: int) -> Store:
 def _end_lost(problem: Exception) -> NoReturn:
     """Exit as a process that lost another one, whose machine reports why."""
     traceback.print_exception(problem)
-    print("another process of this training has ended", file=sys.stderr, flush=True)
+    print("another process of this stage has ended", file=sys.stderr, flush=True)
     os._exit(PEER_LOST)
 
 
@@ -131,7 +131,7 @@ class _Watch:
             ends.register(descriptor, select.POLLIN | select.POLLHUP)
         found = [descriptor for descriptor, _ in ends.poll()]
         if self._mine not in found:
-            print("another process of this training has ended", file=sys.stderr, flush=True)
+            print("another process of this stage has ended", file=sys.stderr, flush=True)
             os._exit(PEER_LOST)
         for descriptor in (self._mine, *peers):
             os.close(descriptor)

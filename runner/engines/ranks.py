@@ -1,4 +1,4 @@
-"""The processes that train together, from the view of one of them."""
+"""The processes that run a stage together, from the view of one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ PEER_LOST = 71
 
 
 class Ranks(Protocol):
-    """One process of a training, and its communication with the others."""
+    """One process of a stage, and its communication with the others."""
 
     @property
     def rank(self) -> int:
@@ -29,7 +29,7 @@ class Ranks(Protocol):
 
 @dataclass(frozen=True)
 class Alone:
-    """The only process of a training."""
+    """The only process of a stage."""
 
     rank: int = 0
     count: int = 1

@@ -84,9 +84,11 @@ def _there(processes: int, several: Meeting) -> list[str]:
 def cause(codes: Mapping[int, int]) -> int:
     """Return the exit code that explains the others; 0 if there is none.
 
-    A process that was killed explains those that lost it; torchrun ends the rest by SIGTERM.
+    A process that was killed explains those that lost it; torchrun ends the rest by SIGTERM, on
+    which some stop cleanly.
     """
     own = [code for code in codes.values() if code not in (PEER_LOST, -signal.SIGTERM)]
+    own.sort(key=lambda code: code == Stopped.exit_code)
     killed = [code for code in own if code < 0]
     if PEER_LOST in codes.values() and not own:
         return 1

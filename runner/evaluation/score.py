@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from lockfiles.receipt import Score
+from runner.evaluation.turns import Turns
 
 _UNSCORED = -100
 CPU_ROWS, CARD_ROWS = 32, 256
@@ -35,36 +36,68 @@ class Question:
         return last
 
 
-@torch.inference_mode()
 def evaluate(
-    model: PreTrainedModel,
+    model: PreTrainedModel | None,
     questions: Sequence[Question],
     *,
     pad_id: int,
     end_ids: Sequence[int],
     batch: int | None = None,
+    turns: Turns | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Score:
-    """Score a model on held-out rows.
+    """Score a model on held-out rows; with several processes, a collective call.
 
     An answer is correct if the greedy tokens up to the first of `end_ids` equal the row's. `batch`
-    is the greatest number of rows at a time; None leaves it to the device. `on_progress` is called
-    with the number of rows done after each batch. Raises ValueError without rows.
+    is the greatest number of rows at a time; None leaves it to the machine. `turns` says which
+    batches this process computes; `model` is None where it computes none. The batches, and the
+    order in which their losses are added, do not depend on the number of processes. `on_progress`
+    is called with the number of rows done by all of them after each turn. Raises ValueError without
+    rows.
     """
     if not questions:
         raise ValueError("there are no held-out rows to evaluate on")
-    model.eval()
-    by_length = sorted(questions, key=lambda question: len(question.input_ids))
-    most_rows = batch or (CPU_ROWS if model.device.type == "cpu" else CARD_ROWS)
-    loss, tokens, right, done = 0.0, 0.0, 0, 0
-    for rows in _batches(by_length, most_rows, MOST_TOKENS):
-        for some in _batches(rows, most_rows, LOGITS_BYTES // _bytes_per_token(model)):
-            some_loss, some_tokens = _loss(model, some, pad_id)
-            loss, tokens = loss + some_loss, tokens + some_tokens
-        right += _right(model, rows, pad_id, end_ids)
-        done += len(rows)
+
+    def scored(rows: Sequence[Question]) -> tuple[list[float], float, int]:
+        assert model is not None
+        return _scored(model, rows, most_rows, pad_id, end_ids)
+
+    most_rows = batch or (CARD_ROWS if torch.cuda.is_available() else CPU_ROWS)
+    batches = list(_batches(_by_length(questions), most_rows, MOST_TOKENS))
+    loss, tokens, right, done, rows = 0.0, 0.0, 0, 0, iter(batches)
+    for results in (turns or Turns()).over(batches, scored):
+        for some_losses, some_tokens, some_right in results:
+            for some in some_losses:
+                loss += some
+            tokens, right = tokens + some_tokens, right + some_right
+            done += len(next(rows))
         on_progress(done)
-    return Score(loss=loss / tokens, accuracy=right / len(by_length), rows=len(by_length))
+    return Score(loss=loss / tokens, accuracy=right / len(questions), rows=len(questions))
+
+
+def greatest_batch_tokens(questions: Sequence[Question], most_rows: int) -> int:
+    """Return the tokens of the greatest batch of an evaluation, including padding."""
+    batches = _batches(_by_length(questions), most_rows, MOST_TOKENS)
+    return max(len(rows) * len(rows[-1].input_ids) for rows in batches)
+
+
+@torch.inference_mode()
+def _scored(
+    model: PreTrainedModel,
+    rows: Sequence[Question],
+    most_rows: int,
+    pad_id: int,
+    end_ids: Sequence[int],
+) -> tuple[list[float], float, int]:
+    """Return of a batch the summed losses of its parts, its scored tokens and its right answers."""
+    model.eval()
+    parts = _batches(rows, most_rows, LOGITS_BYTES // _bytes_per_token(model))
+    losses, tokens = zip(*(_loss(model, some, pad_id) for some in parts), strict=True)
+    return list(losses), sum(tokens), _right(model, rows, pad_id, end_ids)
+
+
+def _by_length(questions: Sequence[Question]) -> list[Question]:
+    return sorted(questions, key=lambda question: len(question.input_ids))
 
 
 def _batches(

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
-from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Steps
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Fix, Steps
 from lockfiles.lock import TrainingLock
+from lockfiles.stage_kinds.registry import KINDS
+from planner.pipeline.kind import of_kind
 from runner.engines.lost import waited
 from runner.environments.unused import hide, unused
 from runner.runs.heartbeat import heartbeat
@@ -87,7 +89,7 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
     if type(problem).__name__ == "OutOfMemoryError":
         return RunFailed(
             f"The stage `{given.stage}` ran out of GPU memory.",
-            fix=(_smaller(given), Answer("method.checkpointing", "on")),
+            fix=_less_memory(given),
         )
     if isinstance(problem, MemoryError):
         return RunFailed(
@@ -109,6 +111,15 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         f"The stage `{given.stage}` failed unexpectedly (`{type(problem).__name__}`).",
         fix=Command("tail -n 30 {}", given.run / "log.txt", to="see what happened"),
     )
+
+
+def _less_memory(given: context.Context) -> tuple[Fix, ...]:
+    """Return what to do where a stage has too little GPU memory."""
+    if KINDS[given.kind].spreads == "engine":
+        return (_smaller(given), Answer("method.checkpointing", "on"))
+    again = Advice("stop the other programs that use it, then run the same command again")
+    skip = of_kind(given.kind).skip
+    return (again, Steps((skip, PLAN_AGAIN))) if skip else (again,)
 
 
 def _smaller(given: context.Context) -> Steps:

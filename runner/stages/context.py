@@ -1,6 +1,9 @@
 """What a stage process is given: its lock, the paths of inputs, its folder, and its event pipe."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,19 @@ class Context:
     line: Line
     rank: int = 0
     """This process's number among those that run the stage; rank 0 writes the results."""
+
+    @contextmanager
+    def own_folder(self) -> Iterator[Path]:
+        """Yield the folder for this process's view of the model; each process cleans up its own."""
+        if not self.rank:
+            yield self.work
+            return
+        own = self.work / f".process-{self.rank}"
+        own.mkdir(exist_ok=True)
+        try:
+            yield own
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
 
     @property
     def engine(self) -> Engine:

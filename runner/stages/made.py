@@ -49,14 +49,16 @@ def ending_of(given: Context, model: Path, rows: Iterable[Example]) -> Ending:
 
 
 @contextmanager
-def left(given: Context, kind: str) -> Iterator[View]:
+def left(given: Context, kind: str, into: Path | None = None) -> Iterator[View]:
     """Yield a view of the model folder that the stage of a kind produced.
+
+    The view is created in `into`, by default in the stage's working folder.
 
     Raises DigestDiffers if its tensors differ from those that the stage reported.
     """
     stage = given.inputs(kind)[0]
     folder = given.result(stage) / of_kind(kind).tensors
-    with view.own(folder, given.work) as found:
+    with view.own(folder, into or given.work) as found:
         sums = given.report(stage).get("digests")
         tensors = digest.of_tensors(sorted(found.folder.glob("*.safetensors")))
         if not isinstance(sums, dict) or tensors not in sums.values():

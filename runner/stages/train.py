@@ -1,8 +1,5 @@
 """Train: fine-tune on the prepared rows; the result is an adapter or full weights."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,22 +29,8 @@ def run(given: Context) -> dict[str, Any]:
 
     Raises Stopped if the training was stopped and saved a checkpoint instead.
     """
-    with given.engine.joined() as ranks, _own_folder(given) as own:
+    with given.engine.joined() as ranks, given.own_folder() as own:
         return _trained(given, ranks, own)
-
-
-@contextmanager
-def _own_folder(given: Context) -> Iterator[Path]:
-    """Yield the folder for this process's view of the model; each process cleans up its own."""
-    if not given.rank:
-        yield given.work
-        return
-    own = given.work / f".process-{given.rank}"
-    own.mkdir(exist_ok=True)
-    try:
-        yield own
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
 
 
 def _trained(given: Context, ranks: Ranks, own: Path) -> dict[str, Any]:

@@ -241,7 +241,7 @@ class Attempt:
 
     def _again(self, name: str) -> str:
         """Return what the same command does with an unfinished stage."""
-        trains = of_kind(self._place(name).kind).trains
+        trains = KINDS[self._place(name).kind].spreads == "engine"
         return "resume from its last checkpoint, if any" if trains else f"repeat the stage `{name}`"
 
     def _stopped(self) -> TunelockError:

@@ -78,7 +78,7 @@ def check_all(lock: Lock, asked: Asked) -> None:
 
 
 def _check_training(lock: TrainingLock, stages: Sequence[Stage]) -> None:
-    if any(KINDS[stage.kind].spreads for stage in stages):
+    if any(KINDS[stage.kind].spreads == "engine" for stage in stages):
         check_engine(lock)
     if any(of_kind(stage.kind).trains for stage in stages):
         check_training_packages(lock)

@@ -25,10 +25,18 @@ SPREAD = Lock.model_validate(
 )
 
 
-def test_the_training_alone_is_spread() -> None:
-    names = [engine_of(SPREAD, stage.kind).name for stage in SPREAD.stage]
-    assert names == ["single", "ddp", "single", "single", "single"]
-    assert engine_of(LOCK, "train").name == "single"
+def test_training_and_evaluation_are_spread() -> None:
+    kinds = ("prepare", "train", "evaluate", "merge", "report")
+    for engine, processes, train, evaluate in (
+        ("ddp", 2, "ddp", "ddp"),
+        ("zero3", 2, "zero3", "ddp"),
+        ("zero2", 1, "zero2", "single"),
+    ):
+        parallel = {"parallel": {"engine": engine, "processes": processes}}
+        lock = Lock.model_validate(SPREAD.model_dump() | parallel)
+        names = [engine_of(lock, kind).name for kind in kinds]
+        assert names == ["single", train, evaluate, "single", "single"]
+    assert {engine_of(LOCK, kind).name for kind in kinds} == {"single"}
 
 
 def test_one_process_waits_for_nobody() -> None:
@@ -54,6 +62,9 @@ def test_only_the_first_that_fails_says_why(
         ([], 0),
         ([75, 75], 75),
         ([75, -15], 75),
+        ([75, PEER_LOST], 75),
+        ([75, 1], 1),
+        ([75, -9], -9),
         ([1, PEER_LOST], 1),
         ([PEER_LOST, 5], 5),
         ([PEER_LOST, -9], -9),

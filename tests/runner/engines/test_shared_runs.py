@@ -1,5 +1,6 @@
 """Runs under engines that share the states: killed, resumed, evaluated and saved as any other."""
 
+import json
 import os
 import signal
 import subprocess
@@ -92,10 +93,15 @@ def test_full_weights_of_many_ranks_are_evaluated_and_merged(tmp_path: Path) -> 
     full = {"method__kind": "full", "train__epochs": 1, "results__evaluate": True}
     shared(planned(tmp_path / "two", 2, **full), "fsdp2")
     finished(tmp_path / "two")
-    one = finished(planned(tmp_path / "one", 1, **full))
-    paths = [run_of(at) / "stages" / "02-train" / "result" for at in (one, tmp_path / "two")]
+    both = finished(planned(tmp_path / "one", 1, **full)), tmp_path / "two"
+    paths = [run_of(at) / "stages" / "02-train" / "result" for at in both]
     left, right = (load_file(next(path.glob("*.safetensors"))) for path in paths)
     assert left.keys() == right.keys() and {v.dtype for v in left.values()} == {
         v.dtype for v in right.values()
     }
     assert max(float((left[k] - right[k]).norm() / left[k].norm()) for k in left) < 1e-3
+    scores = [json.loads((run_of(at) / "receipt.json").read_bytes())["evaluation"] for at in both]
+    for model, apart_at_most in (("base", 1e-6), ("tuned", 1e-3)):
+        first, second = (score[model] for score in scores)
+        assert second["loss"] == pytest.approx(first["loss"], rel=apart_at_most)
+        assert second["rows"] == first["rows"] > 0

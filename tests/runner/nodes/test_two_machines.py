@@ -85,7 +85,7 @@ def _started(own: Hosts, folder: Path) -> list[Started]:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[list[Started]]:
     """A run of two machines that are this one, past its first checkpoint."""
-    both = _here(planned(tmp_path, 2, machine__nodes=2))
+    both = here(planned(tmp_path, 2, machine__nodes=2))
     past_checkpoint(tmp_path, both)
     yield both
     for one in both:
@@ -93,7 +93,8 @@ def running(tmp_path: Path) -> Iterator[list[Started]]:
         one.wait()
 
 
-def _here(folder: Path) -> list[Started]:
+def here(folder: Path) -> list[Started]:
+    """Start the run of a folder on two machines that are this one."""
     found, rendezvous = [], f"localhost:{free_port()}"
     for number in (0, 1):
         with (folder / f"machine{number}.txt").open("wb") as out:
@@ -138,7 +139,7 @@ def test_a_killed_process_ends_both_machines_by_name(
     for number in numbers:
         assert not Path(f"/proc/{number}").exists()
     before = len(events(tmp_path, "step"))
-    assert [one.wait(200) for one in _here(tmp_path)] == [0, 0]
+    assert [one.wait(200) for one in here(tmp_path)] == [0, 0]
     resumed(tmp_path, before)
     assert apart(alone, tmp_path) < 1e-3
 
@@ -152,7 +153,7 @@ def test_a_stop_of_either_machine_leaves_a_checkpoint(
     assert [one.wait(60) for one in running] == [75, 75]
     steps = [one.fields["step"] for one in events(tmp_path, "step")]
     assert events(tmp_path, "checkpoint")[-1].fields["step"] == steps[-1]
-    assert [one.wait(200) for one in _here(tmp_path)] == [0, 0]
+    assert [one.wait(200) for one in here(tmp_path)] == [0, 0]
     assert [one.fields["step"] for one in events(tmp_path, "step")] == list(range(1, STEPS + 1))
     assert apart(alone, tmp_path) < 1e-3
 

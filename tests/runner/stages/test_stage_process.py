@@ -1,6 +1,7 @@
 """`python -P -m runner.stages JOB`: how a stage ends, in its events and its exit code."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from planner.plan.plan import plan
 from runner.demo import files
 from runner.runs.events import Event, Writer, read
 from runner.runs.folder import Held
+from runner.runs.pipe import Line
+from runner.stages import __main__ as stages
+from runner.stages.context import Context
 from runner.supervisor.launch import Program, Supervision, launch
 from tests.planned import MACHINE
 
@@ -146,3 +150,22 @@ def test_a_stopped_stage_leaves_no_report(folder: Path) -> None:
     assert code == -15
     assert events[-1].kind not in ("done", "failed")
     assert not (stage.work / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "hint"),
+    [("train", "method.checkpointing"), ("evaluate", "results.evaluate"), ("report", "programs")],
+)
+def test_too_little_memory_of_a_card_is_told_with_what_helps(
+    stage: str, hint: str, planned: Path, tmp_path: Path
+) -> None:
+    class OutOfMemoryError(RuntimeError):
+        """As torch names it."""
+
+    lock = locks.read(planned / "run.lock")
+    with Path(os.devnull).open("wb") as out:
+        given = Context(lock, stage, tmp_path, tmp_path, {}, Line(out.fileno()))
+        problem = stages._unexpected(given, OutOfMemoryError())
+    assert problem.message == f"The stage `{stage}` ran out of GPU memory."
+    assert hint.rpartition(".")[2] in problem.hint
+    assert ("micro_batch" in problem.hint) == (stage == "train")
