@@ -21,6 +21,7 @@ from typing import Any
 
 from lockfiles.lock import Method, Parallel, Train
 from planner.data.tokens.example import IGNORED, Example, completion
+from planner.data.tokens.order import epoch_order
 from runner.engines.ddp import ENGINE, MEETING_VARIABLE
 from runner.environments.variables import on_cpu
 from runner.runs.pipe import Line
@@ -54,6 +55,8 @@ class Case:
     longest: int = 24
     """Tokens of the longest row."""
     shortest: int = 6
+    lengths: Sequence[int] = ()
+    """Tokens of each row, in an order by the seed as a lock has it; random ones if empty."""
     vocabulary: int = 64
     pass_tokens: int = 0
     """Of padding-free passes; 0 for padded micro-batches."""
@@ -103,8 +106,9 @@ def rows_of(case: Case) -> list[Example]:
     """Return random rows of different lengths."""
     source = random.Random(5)
     found = []
-    for _ in range(case.steps * case.step_rows - case.missing):
-        length = source.randint(case.shortest, case.longest)
+    for number in range(_count(case)):
+        given = case.lengths[number : number + 1]
+        length = given[0] if given else source.randint(case.shortest, case.longest)
         ids = tuple(source.randrange(3, case.vocabulary) for _ in range(length))
         found.append(completion(ids, (IGNORED, IGNORED, *ids[2:])))
     return found
@@ -112,8 +116,14 @@ def rows_of(case: Case) -> list[Example]:
 
 def order(case: Case) -> Callable[[int], list[int]]:
     """Return the order of the rows of each epoch."""
-    count = case.steps * case.step_rows - case.missing
+    count, seed = _count(case), case.train.seed
+    if case.lengths:
+        return lambda epoch: list(epoch_order(count, seed, epoch))
     return lambda epoch: random.Random(epoch).sample(range(count), count)
+
+
+def _count(case: Case) -> int:
+    return len(case.lengths) or case.steps * case.step_rows - case.missing
 
 
 class _Kept(Line):

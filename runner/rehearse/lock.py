@@ -42,9 +42,9 @@ def _tokens(lengths: Sequence[int], lock: TrainingLock, capacity: int) -> tuple[
     """Return the tokens of a packed step's longest micro-batch, and of all of them."""
     train = lock.train
     if train.pass_tokens:
-        found = flowing(lengths, len(lengths), train.pass_tokens)
+        (found,) = flowing(lengths, train.pass_tokens)
     else:
-        found = packed(lengths, train.micro_batch, train.accumulation, capacity)
+        found = tuple(packed(lengths, train.micro_batch, capacity))
     tokens = [batch.tokens for batch in found]
     return max(tokens), sum(tokens)
 
