@@ -22,6 +22,7 @@ from typing import Any
 
 from lockfiles.lock import Method, Parallel, Train
 from planner.data.tokens.example import IGNORED, Example, completion
+from planner.data.tokens.order import epoch_order
 from runner.engines.ddp import ENGINE, MEETING_VARIABLE
 from runner.environments.variables import on_cpu
 from runner.runs.pipe import Line
@@ -56,6 +57,8 @@ class Case:
     longest: int = 24
     """Tokens of the longest row."""
     shortest: int = 6
+    lengths: Sequence[int] = ()
+    """Tokens of each row, in an order by the seed as a lock has it; random ones if empty."""
     vocabulary: int = 64
     pass_tokens: int = 0
     """Of padding-free passes; 0 for padded micro-batches."""
@@ -77,8 +80,8 @@ class Case:
     """Elements from which ZeRO stage 3 shares a parameter."""
     bucket: int = 500_000_000
     prefetch: int = 50_000_000
-    lengths: Sequence[int] = ()
-    """Tokens of each row, in the order of the run; empty for random ones."""
+    in_order: bool = False
+    """Whether rows come in the order in which they are made."""
     bare: bool = False
     """Whether a plain script with the same engine trains (`tests.gpu.several.bare`)."""
 
@@ -111,9 +114,9 @@ def rows_of(case: Case) -> list[Example]:
     """Return random rows of different lengths."""
     source = random.Random(5)
     found = []
-    for at in range(case.steps * case.step_rows - case.missing):
-        drawn = source.randint(case.shortest, case.longest)
-        length = case.lengths[at] if case.lengths else drawn
+    for number in range(_count(case)):
+        given = case.lengths[number : number + 1]
+        length = given[0] if given else source.randint(case.shortest, case.longest)
         ids = tuple(source.randrange(3, case.vocabulary) for _ in range(length))
         found.append(completion(ids, (IGNORED, IGNORED, *ids[2:])))
     return found
@@ -121,10 +124,16 @@ def rows_of(case: Case) -> list[Example]:
 
 def order(case: Case) -> Callable[[int], list[int]]:
     """Return the order of the rows of each epoch."""
-    count = case.steps * case.step_rows - case.missing
-    if case.lengths:
+    count, seed = _count(case), case.train.seed
+    if case.in_order:
         return lambda _: list(range(count))
+    if case.lengths:
+        return lambda epoch: list(epoch_order(count, seed, epoch))
     return lambda epoch: random.Random(epoch).sample(range(count), count)
+
+
+def _count(case: Case) -> int:
+    return len(case.lengths) or case.steps * case.step_rows - case.missing
 
 
 class _Kept(Line):

@@ -61,8 +61,8 @@ def _wish(request: FitRequest) -> Iterator[tuple[bool, str, Fixes]]:
         Option("--packing", to="leave out"),
     )
     yield (
-        bool(wish.packing) and processes > 1,
-        f"`--packing` works in a single process only, but {processes} cards need {processes}.",
+        bool(wish.packing) and processes > 1 and not found.flows,
+        f"{processes} cards pack rows in passes only, whose size the plan chooses.",
         Option("--packing", to="leave out"),
     )
     eight = found.optimizer.endswith("8bit") and wish.method in (None, "full")

@@ -19,10 +19,13 @@ from planner.speed import MEASURED_CARDS, basis
 from planner.speed.host import said
 from planner.speed.mixers import work_known
 
-_SHOWN = ("parallel.engine", "train.micro_batch", "train.checkpointing", "train.attention")
+_SHOWN = (
+    "parallel.engine", "parallel.bucket", "train.micro_batch", "train.checkpointing",
+    "train.attention",
+)  # fmt: skip
 _OF_PASSES = (
-    "train.micro_batch", "train.accumulation", "train.checkpointing", "stream.packing",
-    "train.kernels", "train.graph_sizes",
+    "parallel.engine", "parallel.bucket", "train.micro_batch", "train.accumulation",
+    "train.checkpointing", "stream.packing", "train.kernels", "train.graph_sizes",
 )  # fmt: skip
 _MOST_SAID = 0.5
 """Share of quantized weights from which it is what people expect of QLoRA."""

@@ -73,10 +73,12 @@ class FitRequest:
         """The tokens of the rows that are assumed (`planner.fit.assumed`); empty where every row
         counts as the longest: where rows cannot be concatenated, or are not."""
         wish, gpus = self.wish, self.machine.gpus
-        free = not (wish.micro_batch or wish.accumulation or self.padded) and len(gpus) == 1
-        able = free and wish.packing is not False and gpus[0].vendor in ("NVIDIA", "AMD")
+        free = not (wish.micro_batch or wish.accumulation or self.padded)
+        able = free and wish.packing is not False and bool(gpus)
+        able = able and all(card.vendor in ("NVIDIA", "AMD") for card in gpus)
         packs = habits(self.model.architecture.family).packs and objective_of(wish.objective).packs
-        return assumed.lengths(self.longest) if able and packs else ()
+        step = self._processes * self._share
+        return assumed.lengths(self.longest, step) if able and packs else ()
 
     @property
     def longest(self) -> int:

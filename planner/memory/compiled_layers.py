@@ -29,12 +29,12 @@ Their layers are dense, with RMSNorms. What activation functions compute in floa
 
 def compiles(shape: Architecture, profile: Profile) -> bool:
     """Return whether the memory of a plan's layers is known where torch compiles them: in bfloat16
-    on a GPU, with attention by the bounds of rows, with all weights on each card, and with a
-    residual stream that quantized layers do not make float32."""
+    on a GPU, with attention by the bounds of rows, with the weights of a layer on each card, and
+    with a residual stream that quantized layers do not make float32."""
     known = shape.family in COMPILED and quantised(shape, profile) in (0, 4)
     known = known and stream_width(shape, profile) == profile.width
     narrow = profile.device == "cuda" and profile.dtype == "bfloat16" and profile.autocast
-    return known and narrow and profile.attention == "varlen" and not profile.sharded
+    return known and narrow and profile.attention == "varlen" and profile.engine.compiles
 
 
 def compiled(shape: Architecture, profile: Profile) -> bool:

@@ -86,6 +86,13 @@ def pinned(size: int) -> int:
     return 1 << (size - 1).bit_length() if size > 0 else 0
 
 
+def largest_tensor(shape: Architecture, profile: Profile) -> int:
+    """Return the elements of the largest trained tensor in a layer."""
+    if profile.method == "full":
+        return max(size for size, _ in _all_trained(shape)[1:])
+    return max(size for size, _ in _adapters(shape, profile.targets, profile.rank))
+
+
 def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
     """Return the sizes of a model's tensors; `held` are its weights and those of its adapter."""
     shape, full = model.architecture, profile.method == "full"

@@ -38,6 +38,9 @@ class PlannedEngine:
     (`stage3_max_live_parameters`)."""
     prefetched: int = 0
     """Elements that are gathered ahead for each module (`stage3_prefetch_bucket_size`)."""
+    compiles: bool = True
+    """Whether torch can compile layers under it: not where it gathers the weights of each module in
+    a layer by hooks, at each of which a compiled layer would break up."""
     group: int = 0
     """Elements that a card updates at once (`sub_group_size`); 0 for all of its part."""
     for_one: bool = False

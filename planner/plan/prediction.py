@@ -212,11 +212,9 @@ def _sizes(choice: Choice, model: ModelFacts) -> Sizes:
 
 
 def _schedule(choice: Choice, answers: Answers, facts: PlanFacts, evaluate_steps: int) -> Schedule:
-    """Return the schedule of one process, with its share of the rows."""
-    processes = choice.profile.ranks
     return Schedule(
-        lengths=facts.stream.lengths[::processes],
-        held_out=facts.stream.held_out[::processes],
+        lengths=facts.stream.lengths,
+        held_out=facts.stream.held_out,
         seed=answers.integer("train.seed"),
         epochs=answers.integer("train.epochs"),
         accumulation=choice.accumulation,

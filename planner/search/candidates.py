@@ -1,14 +1,15 @@
 """The possible plans for a request, and the memory they need."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from planner.catalogue.lookup import Accelerator
 from planner.memory import Estimate, estimate, recorded_passes
 from planner.parallelism.layouts import Layout
+from planner.search.buckets import buckets
 from planner.search.budget import beyond_peak, budget, host_budget
 from planner.search.kernels import variants
 from planner.search.passes import laid_out
@@ -45,7 +46,7 @@ class Candidates(Space):
         their rows need a mask, also fewer."""
         for plan in super().of(kind, layout):
             if not plan.pass_tokens:
-                yield plan
+                yield self._with_bucket(plan, self.fits)
                 continue
             for one in variants(self.request, self.model, plan):
                 yield from self._laid_out(one)
@@ -53,8 +54,25 @@ class Candidates(Space):
     def _laid_out(self, plan: Profile) -> Iterator[Profile]:
         found = self._rehearsed(plan) or laid_out(plan, self.steps, self._has_room)
         yield found
+        if found.accumulates and found.engine.shards == "deepspeed":
+            yield from self._exchanging_less(found)
         if found.attention == "own":
             yield from self._shorter(found)
+
+    def _exchanging_less(self, plan: Profile) -> Iterator[Profile]:
+        """Yield a plan with larger passes, or that fits at all, thanks to a smaller bucket."""
+        least = replace(plan, bucket=buckets(self.model, plan)[-1])
+        found = laid_out(least, self.steps, self._has_room)
+        if found.pass_tokens > plan.pass_tokens or not self.fits(plan):
+            yield self._with_bucket(found, self._has_room)
+
+    def _with_bucket(self, plan: Profile, fits: Callable[[Profile], bool]) -> Profile:
+        """Return a plan with the largest bucket that fits, or with the smallest one where none
+        does; the plan itself if its engine has none."""
+        if plan.engine.shards != "deepspeed":
+            return plan
+        sized = [replace(plan, bucket=size) for size in buckets(self.model, plan)]
+        return next(filter(fits, sized), sized[-1])
 
     def _has_room(self, plan: Profile) -> bool:
         """Return whether a plan fits, with some memory left if its steps are several passes."""
@@ -183,10 +201,30 @@ class Candidates(Space):
         """A cache of `planner.search.ranking`: how much longer plans take than estimated."""
         return []
 
-    def least(self, kind: Kind) -> Profile:
-        """Return the plan of a method that needs the least, without offloading unless it is set."""
-        every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved(kind))
+    def least(self, kind: Kind, *given: Layout) -> Profile:
+        """Return the plan of a method that needs the least, in some layouts or in all that offload
+        nothing unless it is set: of passes those with the longest row, with the smallest bucket."""
+        every = chain.from_iterable(self._least(kind, one) for one in given or self.unmoved(kind))
         return min(every, key=lambda plan: (self.wanted(plan), plan.micro_batch))
+
+    def _least(self, kind: Kind, layout: Layout) -> Iterator[Profile]:
+        for plan in super().of(kind, layout):
+            if plan.engine.shards == "deepspeed":
+                plan = replace(plan, bucket=buckets(self.model, plan)[-1])
+            if not plan.pass_tokens:
+                yield plan
+                continue
+            several = self.steps.longest < self.steps.largest
+            one = replace(plan, pass_tokens=self.steps.longest, accumulates=several)
+            yield from variants(self.request, self.model, one)
+
+    def switched(self, **changes: object) -> Self:
+        """Return the candidates with other switches of the request (`compiled`, `recorded`,
+        `base_products`), and with what is already known of plans."""
+        found = replace(self, request=replace(self.request, **changes))  # type: ignore[arg-type]
+        kept = ("_estimates", "timed", "scale", "steps")
+        found.__dict__.update({name: getattr(self, name) for name in kept if name in vars(self)})
+        return found
 
 
 def _with_room(peak_bytes: int, plan: Profile) -> int:

@@ -4,7 +4,6 @@ They are never chosen unasked: losses and accuracy were compared on small models
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from lockfiles.errors import DoesNotFit
 from lockfiles.fixes import Answer, Key
@@ -104,12 +103,11 @@ def _gained(gain: float | None) -> str:
 def _gain(candidates: Candidates, chosen: Profile) -> float | None:
     """Return how much longer a run takes without FP8 products, as a share; None where that is not
     known, or where a plan without them could not have them on such a card."""
-    asked, rounds = candidates.request, chosen.base_products == "fp8"
-    card = candidates.card
+    rounds, card = chosen.base_products == "fp8", candidates.card
     if not rounds and not (card and card.name in MEASURED_CARDS and _may_ask(candidates, chosen)):
         return None
-    changed = replace(asked, base_products="bf16" if rounds else "fp8")
-    other = fastest_of(replace(candidates, request=changed), chosen.method)
+    changed = candidates.switched(base_products="bf16" if rounds else "fp8")
+    other = fastest_of(changed, chosen.method)
     own, took = seconds(candidates, chosen), other and seconds(candidates, other)
     if not own or not took:
         return None

@@ -9,7 +9,7 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
-from planner.parallelism.layouts import Offload
+from planner.parallelism.layouts import NAMES, Offload
 from planner.search import dropout, effective_tokens, fp8, lora_targets
 from planner.search.candidates import Candidates
 from planner.search.contradiction import Contradiction
@@ -171,7 +171,8 @@ def _layers(found: Candidates) -> Iterator[Contradiction]:
         bool(asked.compiled) and not may_compile(shape, plan),
         (
             f"The layers of `{shape.family}` cannot be compiled here: that is known for dense "
-            "decoders, in padding-free passes with flash attention on an NVIDIA card.",
+            "decoders, in padding-free passes with flash attention on an NVIDIA card, and not with "
+            f"{NAMES['zero3']}.",
         ),
         Answer("method.compile", "auto"),
     )
@@ -179,8 +180,8 @@ def _layers(found: Candidates) -> Iterator[Contradiction]:
         bool(asked.recorded) and not may_record(found.model, plan),
         (
             f"Passes of `{shape.family}` cannot be recorded here: that needs padding-free passes "
-            "with flash attention on an NVIDIA card, no experts, no checkpointing and no dynamic "
-            "scaling of positions.",
+            "with flash attention on an NVIDIA card, a full model on each card, no experts, no "
+            "checkpointing and no dynamic scaling of positions.",
         ),
         Answer("method.cuda_graphs", "auto"),
     )

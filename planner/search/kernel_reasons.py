@@ -1,7 +1,5 @@
 """The reasons for compiled layers and recorded passes, or for doing without them."""
 
-from dataclasses import replace
-
 from planner.search import timed_reasons
 from planner.search.candidates import Candidates
 from planner.search.kernels import may_compile, may_record
@@ -47,6 +45,8 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
 def _recorded(candidates: Candidates, chosen: Profile) -> str:
     if candidates.request.recorded is not None:
         return f"You set it: passes are {'' if chosen.graph_sizes else 'not '}recorded."
+    if chosen.ranks > 1:
+        return "Passes are not recorded: CUDA graphs were not tried on several cards yet."
     other = _other(candidates, chosen, recorded=not chosen.graph_sizes)
     gain = _gain(candidates, chosen, other)
     if chosen.graph_sizes:
@@ -67,8 +67,7 @@ def _recorded(candidates: Candidates, chosen: Profile) -> str:
 
 def _other(candidates: Candidates, chosen: Profile, **other: bool) -> Profile | None:
     """Return the best plan of the same method with the other setting; None where none fits."""
-    asked = replace(candidates.request, **other)  # type: ignore[arg-type]
-    return fastest_of(replace(candidates, request=asked), chosen.method)
+    return fastest_of(candidates.switched(**other), chosen.method)
 
 
 def _gain(candidates: Candidates, chosen: Profile, other: Profile | None) -> float | None:

@@ -37,13 +37,18 @@ def may_record(model: Sized, plan: Profile) -> bool:
     return able and not asks and not model.architecture.experts
 
 
+def untried(asked: Request, plan: Profile) -> bool:
+    """Return whether recorded passes of a plan never ran on a card, so that they are not chosen
+    unasked: on several cards, or in bit-exact QLoRA (`planner.plan.exactness`)."""
+    return plan.ranks > 1 or (asked.exact and plan.method == "qlora")
+
+
 def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:
     """Yield a plan with each way to compute its layers that is possible and not ruled out."""
     rounds = asked.base_products == "fp8" and plan.method == "lora"
     compiling = (False, True) if asked.compiled is None else (asked.compiled,)
     compiling = (True,) if rounds else compiling
-    untried = asked.exact and plan.method == "qlora"  # `planner.plan.exactness`
-    unset = (False,) if untried else (False, True)
+    unset = (False,) if untried(asked, plan) else (False, True)
     recording = unset if asked.recorded is None else (asked.recorded,)
     for compiled in compiling if may_compile(model.architecture, plan) else (False,):
         for recorded in recording if may_record(model, plan) else (False,):

@@ -1,8 +1,10 @@
 """Why a plan shares the work of several cards as it does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from planner.parallelism.layouts import NAMES, Layout
+from planner.parallelism.layouts import NAMES
+from planner.search.buckets import buckets
 from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_in, seconds, slower
 from planner.search.wording import gib, of_budget
@@ -25,35 +27,41 @@ def layout(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     if chosen.device == "cpu":
         return {"parallel.engine": "Each process holds the full model and exchanges gradients."}
     said = [*_needed(candidates, chosen), *_numbers(candidates, chosen), *_measured(candidates)]
-    return {"parallel.engine": " ".join(said)}
+    return {"parallel.engine": " ".join(said), **_bucket(candidates, chosen)}
+
+
+def _bucket(candidates: Candidates, chosen: Profile) -> dict[str, str]:
+    """Return why ZeRO's bucket is smaller than usual; nothing where it is not."""
+    if chosen.engine.shards != "deepspeed":
+        return {}
+    usual = replace(chosen, bucket=buckets(candidates.model, chosen)[0])
+    if chosen.bucket >= usual.bucket:
+        return {}
+    need = candidates.wanted(usual)
+    what = f"Gradients are exchanged {chosen.bucket:,} at a time: the usual {usual.bucket:,}"
+    if candidates.fits(usual):
+        return {"parallel.bucket": f"{what} would need {gib(need)}, too much for all passes."}
+    return {"parallel.bucket": f"{what} would need {gib(need)}{of_budget(candidates)}"}
 
 
 def _needed(candidates: Candidates, chosen: Profile) -> Iterator[str]:
-    """Yield why the layouts before it do not do: the last one that does not fit, and the last one
-    that does."""
+    """Yield why the layouts before it do not do: the last one that does not fit, and the fastest
+    one that does."""
     allowed = candidates.layouts_of(chosen.method)
     before = allowed[: allowed.index((chosen.parallel, chosen.offload))]
     if chosen.copied:
         yield "Each card holds the full model and exchanges gradients."
     elif not before:
         yield f"Offloading this needs at least {NAMES[chosen.parallel]}."
-    least = [_least(candidates, chosen, one) for one in before]
+    least = [candidates.least(chosen.method, one) for one in before]
     if short := [plan for plan in least if not candidates.fits(plan)]:
         need = gib(candidates.wanted(short[-1]))
         yield f"{_named(short[-1])} would need {need} per card{of_budget(candidates)}"
     alike = (one for one in reversed(before) if one[1] == chosen.offload)
     plans = (fastest_in(candidates, chosen.method, one) for one in alike)
-    if other := next((plan for plan in plans if plan), None):
+    fitting = [plan for plan in plans if plan]
+    if other := min(fitting, key=lambda plan: seconds(candidates, plan) or 0.0, default=None):
         yield f"{_named(other)} would fit{slower(candidates, other, chosen)}"
-
-
-def _least(candidates: Candidates, chosen: Profile, other: Layout) -> Profile:
-    """Return the plan in another layout that needs the least."""
-    parallel, offload = other
-    return candidates.other(
-        chosen, micro_batch=candidates.micro_batches[-1], parallel=parallel, offload=offload,
-        checkpointing=candidates.checkpointings[-1],
-    )  # fmt: skip
 
 
 def _named(plan: Profile) -> str:

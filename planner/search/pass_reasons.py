@@ -12,12 +12,16 @@ from planner.setup.setup import Profile
 def count(candidates: Candidates, chosen: Profile) -> str:
     """Return in how many passes a step is computed, and why."""
     steps, most = candidates.steps, chosen.pass_tokens
+    several = chosen.ranks > 1
+    one = "Each card's share of a step" if several else "A step"
     if most >= steps.largest:
-        which = "largest has" if steps.known else "longest rows together have"
-        return f"Every step is one pass: the {which} {steps.largest:,} tokens."
+        every = one if several else "Every step"
+        longest = "longest rows may have" if several else "longest rows together have"
+        which = "largest has" if steps.known else longest
+        return f"{every} is one pass: the {which} {steps.largest:,} tokens."
     if not steps.known:
-        return f"A step of the longest rows, {steps.largest:,} tokens, would take several passes."
-    said = f"A step takes up to {steps.most_passes(most)} passes"
+        return f"{one} with the longest rows, {steps.largest:,} tokens, would take several passes."
+    said = f"{one} takes up to {steps.most_passes(most)} passes"
     if most == steps.longest:
         said += f" of at most {most:,} tokens, those of the longest row"
     whole = replace(chosen, pass_tokens=steps.largest, accumulates=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from planner.data.tokens import layout
 from planner.data.tokens.order import epoch_order
@@ -25,18 +26,25 @@ class Steps:
     ranks: int = 1
     """Processes that share the passes of a step."""
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Tokens of the longest row."""
         return max(max(step) for step in self.lengths)
 
-    @property
+    @cached_property
     def largest(self) -> int:
         """Tokens of the largest step; with several processes, of the largest pass if each has one
-        of a step."""
+        of a step.
+
+        Of unknown steps it is a bound: no pass has more than an equal share and the part of the
+        longest row that cannot be shared (Graham 1969).
+        """
+        most = max(map(sum, self.lengths))
         if self.ranks == 1:
-            return max(map(sum, self.lengths))
-        return self.greatest(max(map(sum, self.lengths)))
+            return most
+        if not self.known:
+            return (most + (self.ranks - 1) * self.longest) // self.ranks
+        return self.greatest(most)
 
     def may_have(self, most: int, *, several: bool) -> bool:
         """Return whether the steps may have passes of at most `most` tokens; `several` says whether

@@ -210,8 +210,7 @@ def timing(candidates: Candidates, plan: Profile, threads: int = 0) -> tuple[flo
         found = duration(candidates.model, plan, candidates.card, schedule)
     if not found:
         return None
-    own = Lengths.of(schedule.lengths, plan, _tokens(candidates, schedule.lengths))
-    trained = Lengths(plan.ranks * own.tokens, plan.ranks * own.squares)
+    trained = Lengths.of(schedule.lengths, plan, _tokens(candidates, schedule.lengths))
     took = found.step_seconds * found.steps
     return found.step_seconds, rate_of(shape, plan, candidates.card, trained, took)
 
@@ -225,13 +224,23 @@ def _tokens(candidates: Candidates, lengths: Sequence[int]) -> float:
 def _sample(candidates: Candidates, plan: Profile) -> Schedule:
     """Return a sample of the rows; a single step where all rows are equally long."""
     asked, accumulation = candidates.request, candidates.accumulation(plan.micro_batch)
-    step = (asked.longest,) * (plan.micro_batch * accumulation)
-    few = asked.lengths[:: -(-len(asked.lengths) // SAMPLE_ROWS)] if candidates.differ else step
+    rows = plan.micro_batch * accumulation * plan.ranks
     return Schedule(
-        lengths=few,
+        lengths=_few(candidates, rows) if candidates.differ else (asked.longest,) * rows,
         held_out=(),
         seed=asked.seed,
         epochs=1,
         accumulation=accumulation,
         evaluate_steps=1,
     )
+
+
+def _few(candidates: Candidates, rows: int) -> Sequence[int]:
+    """Return the lengths of some of the rows; with several processes of complete steps of `rows`,
+    so that each of them has rows."""
+    every = candidates.request.lengths
+    few = every[:: -(-len(every) // SAMPLE_ROWS)]
+    if candidates.request.processes == 1:
+        return few
+    count = max(1, len(few) // rows) * rows
+    return [every[at * len(every) // count] for at in range(count)]

@@ -96,9 +96,10 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     if chosen.pass_tokens:
         if share == 1:
             return f"Each row is a pass of its own, of at most {chosen.pass_tokens:,} tokens."
+        alike = ", as many on each card" if chosen.ranks > 1 else ""
         return (
             "The rows of a step are concatenated, without padding, in passes of at most "
-            f"{chosen.pass_tokens:,} tokens."
+            f"{chosen.pass_tokens:,} tokens{alike}."
         )
     if larger := next_larger(candidates, chosen):
         fits = candidates.fits(larger)

@@ -7,13 +7,15 @@ from itertools import product
 from typing import Literal
 
 from planner.machines.facts import MachineFacts
-from planner.memory import Sized, trained_parameters
+from planner.memory import Sized
 from planner.memory.family_quirks import habits, takes_bounds
 from planner.memory.widths import stream_width
 from planner.models import layers
 from planner.objectives.objective import Objective
 from planner.objectives.registry import objective_of
+from planner.parallelism.engine import of_engine
 from planner.parallelism.layouts import Layout, layouts, may_offload, may_share, on_cpu
+from planner.search.buckets import buckets
 from planner.search.passes import Steps, steps_of
 from planner.search.request import Optimizer, Request
 from planner.setup.setup import Kind, Profile
@@ -89,11 +91,21 @@ class Space:
     @cached_property
     def layouts(self) -> tuple[Layout, ...]:
         """How the processes may share the work, in order of preference; empty where no layout
-        satisfies the request."""
+        satisfies the request.
+
+        Where layers must be compiled or passes recorded, they are those of engines that can, if
+        there are any.
+        """
         asked = self.request
         if self.machine.kind == "cpu":
             return on_cpu(asked.processes, asked.parallel)
-        return layouts(asked.processes, asked.parallel, asked.offload)
+        found = layouts(asked.processes, asked.parallel, asked.offload)
+        able = found
+        if asked.compiled or asked.base_products == "fp8":
+            able = tuple(at for at in able if of_engine(at[0]).compiles)
+        if asked.recorded:
+            able = tuple(at for at in able if not of_engine(at[0]).shards)
+        return able or found
 
     def unmoved(self, kind: Kind) -> tuple[Layout, ...]:
         """Return the layouts of a method that offload nothing, unless the request asks for it."""
@@ -254,7 +266,7 @@ class Space:
             held_tokens=asked.tokens if on_cpu else 0,
         )
         if found.engine.shards == "deepspeed":
-            found = replace(found, bucket=self._bucket(found))
+            found = replace(found, bucket=buckets(self.model, found)[0])
         if not (flows and self.bounded and self.dtype == "bfloat16"):
             return found
         narrow = stream_width(self.model.architecture, found) == found.width
@@ -268,11 +280,10 @@ class Space:
         changes["accumulates"] = self.accumulation(micro_batch) > 1
         if micro_batch < self.share:
             changes |= {"pass_tokens": 0, "attention": "own"}
-        return replace(profile, **changes)  # type: ignore[arg-type]
-
-    def _bucket(self, plan: Profile) -> int:
-        """Return the elements of ZeRO's bucket: no more than there are gradients."""
-        return max(1, min(plan.bucket, trained_parameters(self.model, plan)))
+        found = replace(profile, **changes)  # type: ignore[arg-type]
+        if "parallel" in changes and found.engine.shards == "deepspeed":
+            found = replace(found, bucket=buckets(self.model, found)[0])
+        return found
 
     def _padded(self, micro_batch: int) -> bool:
         """Return whether a micro-batch may hold rows of different lengths, as a pair does."""

@@ -11,7 +11,7 @@ from planner.data.tokens.sizes import sizes
 from planner.machines.facts import TimedStep
 from planner.memory.facts import Sized
 from planner.setup import batches
-from planner.setup.batches import Batch
+from planner.setup.batches import Batch, Own
 from planner.setup.setup import Profile
 from planner.speed import Rated
 
@@ -26,7 +26,7 @@ Kind = tuple[int, int, bool]
 
 @dataclass(frozen=True)
 class Schedule:
-    """The rows and steps of a run."""
+    """The rows and steps of a run, those of all processes together."""
 
     lengths: Sequence[int]
     """Tokens of each training row after truncation, in row order."""
@@ -37,7 +37,7 @@ class Schedule:
     epochs: int
     """Passes over the rows."""
     accumulation: int
-    """Micro-batches per optimizer step."""
+    """Micro-batches per optimizer step in one process."""
     evaluate_steps: int
     """Optimizer steps between evaluations."""
 
@@ -52,7 +52,8 @@ class Duration:
     """Total time of steps and evaluations, without loading; of checkpoints too where their time
     was measured."""
     padded_tokens: float
-    """Average tokens per step, including padding, over all sequences of an example."""
+    """Average tokens per step, including padding, over all sequences of an example and all
+    processes."""
     steps: int
     """Optimizer steps over all epochs."""
 
@@ -60,11 +61,13 @@ class Duration:
 def duration(
     model: Sized, profile: Profile, accelerator: Rated | None, schedule: Schedule
 ) -> Duration | None:
-    """Return the duration of a run; None if `speed.known` is False."""
+    """Return the duration of a run, in which each step takes as long as its slowest process; None
+    if `speed.known` is False."""
     if not speed.known(model.architecture, profile, accelerator):
         return None
     assert accelerator
-    trained, share = _epochs(schedule, profile)
+    every, share = _epochs(schedule, profile)
+    trained = _slowest(every, profile)
     passes = sum(
         count * speed.micro_seconds(model, plan, accelerator)
         for plan, count in _counted(trained, profile)
@@ -75,7 +78,7 @@ def duration(
         count * speed.evaluation_seconds(model, plan, accelerator)
         for plan, count in _counted(_held_out(schedule, profile), replace(profile, graph_sizes=0))
     )
-    tokens = _tokens(trained, profile) / share
+    tokens = _tokens_of_all(every, profile) / share
     evaluations = -(-steps // schedule.evaluate_steps)
     return Duration(training / steps, training + evaluations * evaluation, tokens / steps, steps)
 
@@ -86,8 +89,8 @@ def by_tokens(step: TimedStep, profile: Profile, schedule: Schedule) -> Duration
     Time is proportional to tokens. An evaluation that was not measured takes one of the passes of a
     step. A checkpoint is saved with every evaluation, and at the end.
     """
-    found, share = _epochs(schedule, profile)
-    trained = _tokens(found, profile) / share
+    every, share = _epochs(schedule, profile)
+    trained = _tokens(_slowest(every, profile), profile) / share
     steps, each = _steps(schedule, profile), step.seconds / step.tokens
     if step.evaluation_seconds and step.evaluation_tokens:
         evaluated = step.evaluation_seconds / step.evaluation_tokens
@@ -96,21 +99,22 @@ def by_tokens(step: TimedStep, profile: Profile, schedule: Schedule) -> Duration
     evaluation = evaluated * evaluation_tokens(profile, schedule)
     stops = -(-steps // schedule.evaluate_steps)
     seconds = each * trained + stops * (evaluation + step.save_seconds)
-    return Duration(each * trained / steps, seconds, trained / steps, steps)
+    tokens = _tokens_of_all(every, profile) / share
+    return Duration(each * trained / steps, seconds, tokens / steps, steps)
 
 
 def tokens_of_steps(profile: Profile, schedule: Schedule) -> Iterator[int]:
-    """Yield the tokens of each optimizer step of a run, including padding."""
-    rows, lengths = profile.micro_batch * schedule.accumulation, schedule.lengths
+    """Yield the tokens of each optimizer step in its slowest process, including padding."""
     for epoch in range(schedule.epochs):
-        order = epoch_order(len(lengths), schedule.seed, epoch)
-        for first in range(0, len(order), rows):
-            step = [lengths[row] for row in order[first : first + rows]]
-            yield _tokens(batches.batches(step, profile, schedule.accumulation), profile)
+        order = epoch_order(len(schedule.lengths), schedule.seed, epoch)
+        ordered = [schedule.lengths[row] for row in order]
+        for step in batches.by_rank(ordered, profile, schedule.accumulation):
+            yield _tokens(batches.slowest(step, profile), profile)
 
 
 def evaluation_tokens(profile: Profile, schedule: Schedule) -> int:
-    """Return the tokens of an evaluation, including padding; 0 without validation rows."""
+    """Return the tokens of an evaluation in its slowest process, including padding; 0 without
+    validation rows."""
     return _tokens(_held_out(schedule, profile), profile)
 
 
@@ -138,12 +142,12 @@ def seconds_of_step(
 
 
 def _steps(schedule: Schedule, profile: Profile) -> int:
-    rows = profile.micro_batch * schedule.accumulation
+    rows = profile.micro_batch * schedule.accumulation * profile.ranks
     return -(-len(schedule.lengths) // rows) * schedule.epochs
 
 
-def _epochs(schedule: Schedule, profile: Profile) -> tuple[list[Batch], float]:
-    """Return the batches that are used, and their share of the run.
+def _epochs(schedule: Schedule, profile: Profile) -> tuple[list[tuple[Own, ...]], float]:
+    """Return the steps that are used, with the batches of each process, and their share of the run.
 
     Of long runs only the first epoch is used, and of long epochs every n-th row.
     """
@@ -151,11 +155,11 @@ def _epochs(schedule: Schedule, profile: Profile) -> tuple[list[Batch], float]:
     if len(lengths) * epochs > ORDERED_ROWS:
         epochs = 1
         lengths = lengths[:: -(-len(lengths) // ORDERED_ROWS)]
-    found: list[Batch] = []
+    found: list[tuple[Own, ...]] = []
     for epoch in range(epochs):
         order = epoch_order(len(lengths), schedule.seed, epoch)
         ordered = [lengths[row] for row in order]
-        found += batches.batches(ordered, profile, schedule.accumulation)
+        found += batches.by_rank(ordered, profile, schedule.accumulation)
     return found, len(lengths) * epochs / (len(schedule.lengths) * schedule.epochs)
 
 
@@ -164,12 +168,26 @@ def _tokens(found: Iterable[Batch], profile: Profile) -> int:
     return len(profile.spec.sequences) * sum(batch.tokens for batch in found)
 
 
+def _tokens_of_all(steps: Iterable[tuple[Own, ...]], profile: Profile) -> int:
+    """Return the tokens of steps in all processes."""
+    return _tokens((one for step in steps for own in step for one in own), profile)
+
+
+def _slowest(steps: Iterable[tuple[Own, ...]], profile: Profile) -> list[Batch]:
+    """Return the batches of the slowest process in each step."""
+    return [one for step in steps for one in batches.slowest(step, profile)]
+
+
 def _held_out(schedule: Schedule, profile: Profile) -> Iterator[Batch]:
-    rows = schedule.held_out
+    """Return the batches of an evaluation in its slowest process."""
+    rows, plan = schedule.held_out, profile
     if profile.pass_tokens and rows:
-        most = max(profile.pass_tokens, *rows)
-        return batches.flowing(rows, evaluated_rows(rows, most), most)
-    return batches.padded(rows, profile.micro_batch)
+        plan = replace(profile, pass_tokens=max(profile.pass_tokens, *rows))
+        if profile.ranks == 1:
+            plan = replace(plan, micro_batch=evaluated_rows(rows, plan.pass_tokens))
+    elif profile.packing:
+        plan = replace(profile, packing=False)
+    return batches.batches(rows, plan, 1)
 
 
 def _filled(found: Iterable[Batch], profile: Profile) -> Iterable[Batch]:

@@ -49,8 +49,7 @@ def _tokens(lengths: Sequence[int], lock: TrainingLock, capacity: int) -> tuple[
         laid = layout.passes(lengths, train.pass_tokens, lock.parallel.on_each)
         tokens = [sum(lengths[row] for row in rows) for rows in laid]
     else:
-        found = packed(lengths, train.micro_batch, train.accumulation, capacity)
-        tokens = [batch.tokens for batch in found]
+        tokens = [batch.tokens for batch in packed(lengths, train.micro_batch, capacity)]
     return max(tokens), sum(tokens)
 
 

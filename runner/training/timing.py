@@ -26,12 +26,11 @@ def keep_times_of_run(
     """
     if lock.machine.kind != "cpu" or not times.steps:
         return
-    processes = lock.parallel.processes
-    lengths = [row.length for row in rows][::processes]
+    lengths = [row.length for row in rows]
     profile = profile_of(lock, max(lengths), padded=lock.train.micro_batch > 1)
     schedule = Schedule(
         lengths=lengths,
-        held_out=[row.length for row in validation][::processes],
+        held_out=[row.length for row in validation],
         seed=lock.train.seed,
         epochs=lock.train.epochs,
         accumulation=lock.train.accumulation,

@@ -47,7 +47,7 @@ def batch(lock: "TrainingLock") -> str:
     and packing."""
     train, processes = lock.train, lock.parallel.processes
     if train.pass_tokens:
-        rows = train.micro_batch * train.accumulation
+        rows = train.micro_batch * train.accumulation * processes
         return f"{rows} rows in passes of up to {train.pass_tokens:,} tokens"
     each = f" in each of {processes} processes" if processes > 1 else ""
     packed = ", packed" if lock.stream.packing else ""

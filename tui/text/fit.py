@@ -1,6 +1,7 @@
 """The result of `tunelock fit` as a table."""
 
 from collections.abc import Sequence
+from math import prod
 from statistics import mean, median
 
 from lockfiles.harmless import named
@@ -21,7 +22,8 @@ def page(request: Subject, found: Sequence[Answer]) -> list[str]:
     lines = [_model(request), *_machine(request), *folded(_rows(request)), "", *_table(found)]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
-        lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
+        setting = _setting(answer, differ=bool(request.lengths))
+        lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {setting}:")]
         lines += all_folded(f"  {reason}" for reason in answer.reasons)
     return lines
 
@@ -69,10 +71,10 @@ def _without_cards(machine: MachineFacts) -> list[str]:
     return [line, *(folded(machine.problem) if machine.problem else [])]
 
 
-def _setting(answer: Answer) -> str:
+def _setting(answer: Answer, *, differ: bool) -> str:
     profile = answer.plan.profile
     parts = [f"rank {profile.rank}"] if profile.rank else []
-    upto = "up to " if profile.pass_tokens else ""
+    upto = "up to " if differ else ""
     parts += [f"rows of {upto}{profile.length:,} tokens", f"`{profile.optimizer}`"]
     parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
     parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
@@ -93,7 +95,7 @@ def _row(answer: Answer) -> tuple[str, ...]:
     plan, profile = answer.plan, answer.plan.profile
     seconds = answer.step_seconds if plan.fits else None
     each = (profile.micro_batch, plan.accumulation, *([profile.ranks] * (profile.ranks > 1)))
-    batch = f"{each[0]} rows" if profile.pass_tokens else " x ".join(map(str, each))
+    batch = f"{prod(each)} rows" if profile.pass_tokens else " x ".join(map(str, each))
     return (
         NAMES[profile.method],
         "yes" if plan.fits else "no",

@@ -135,7 +135,7 @@ def _parallel(lock: TrainingLock) -> list[str]:
     if parallel.engine == "single":
         return []
     way = described(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
-    return [f"parallel  {way}", *_reasons(lock, "parallel.engine")]
+    return [f"parallel  {way}", *_reasons(lock, "parallel.engine", "parallel.bucket")]
 
 
 def _time(lock: TrainingLock) -> list[str]:

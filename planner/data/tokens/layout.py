@@ -5,6 +5,7 @@ so every pass of it is, too: a plan counts memory and time of the passes that wi
 """
 
 from collections.abc import Iterator, Sequence
+from heapq import heapreplace
 
 Pass = tuple[int, ...]
 """The indices of a pass's rows within their step, in the step's order."""
@@ -48,13 +49,14 @@ def _in_turns(step: Sequence[Pass], lengths: Sequence[int], ranks: int) -> tuple
 def _shared(lengths: Sequence[int], count: int, most_tokens: int) -> tuple[Pass, ...] | None:
     """Return the rows in `count` passes; None if one of them has more tokens than allowed."""
     found: list[list[int]] = [[] for _ in range(count)]
-    tokens = [0] * count
+    fewest = [(0, place) for place in range(count)]  # a heap: of the fewest tokens the first pass
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        place = tokens.index(min(tokens))
-        found[place].append(row)
-        tokens[place] += lengths[row]
-        if tokens[place] > most_tokens:
+        tokens, place = fewest[0]
+        tokens += lengths[row]
+        if tokens > most_tokens:
             return None
+        found[place].append(row)
+        heapreplace(fewest, (tokens, place))
     return tuple(tuple(sorted(rows)) for rows in found)
 
 

@@ -143,8 +143,8 @@ class Search:
             ranks=self.ranks, offload=plan.offload, steps=self.steps,
             step_rows=len(self.lengths), micro_batch=plan.micro_batch, missing=0,
             longest=max(self.lengths), vocabulary=int(self.config["vocab_size"]), held_out=0,
-            rank=plan.rank, saves=False, lengths=self.lengths * self.steps, settings=settings,
-            pass_tokens=plan.pass_tokens, bucket=plan.bucket,
+            rank=plan.rank, saves=False, lengths=self.lengths * self.steps, in_order=True,
+            settings=settings, pass_tokens=plan.pass_tokens, bucket=plan.bucket,
             persistent=0 if self.tiny else PERSISTENT_ELEMENTS,
         )  # fmt: skip
 

@@ -15,7 +15,8 @@ from tests.planner.fit.test_fit import CPU, cards_of, request_of
     ("cards", "wished", "known"),
     [(1, {}, True), (1, {"method": "qlora"}, True), (1, {"packing": True}, True),
      (1, {"packing": False}, False), (1, {"micro_batch": 2}, False),
-     (1, {"objective": "dpo"}, False), (2, {}, False), (0, {}, False)],
+     (1, {"objective": "dpo"}, False), (2, {}, True), (2, {"packing": False}, False),
+     (0, {}, False)],
 )  # fmt: skip
 def test_rows_are_assumed_where_they_can_be_concatenated(
     cards: int, wished: dict[str, object], known: bool

@@ -316,8 +316,8 @@ def test_a_plan_that_fits_has_a_rate_over_all_cards() -> None:
     assert one.rate and two.rate and one.step_seconds and two.step_seconds
     usual = 16 * mean(assumed.lengths(2048))
     assert one.rate.tokens_per_second == pytest.approx(usual / one.step_seconds)
-    assert two.rate.tokens_per_second == pytest.approx(16 * 2048 / two.step_seconds)
-    assert 0.1 < two.rate.flops_share < one.rate.flops_share < 1
+    assert two.rate.tokens_per_second == pytest.approx(usual / two.step_seconds)
+    assert 0.05 < two.rate.flops_share < one.rate.flops_share < 1
     small = answers(FitRequest(model_of("llama3.1-8b"), machines.named("L4"), Wish()))[0]
     assert not small.plan.fits and small.rate is None
 

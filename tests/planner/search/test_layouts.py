@@ -68,7 +68,8 @@ def test_four_bits_are_not_shared_unasked() -> None:
 
 
 def _plan(parallel: str, accumulates: bool = True, offload: str = "none") -> Profile:
-    found = _found("meta-llama/Llama-3.1-8B", "H100 SXM:8", parallel=parallel, offload=offload)
+    asked: dict[str, Any] = {"parallel": parallel, "offload": offload, "packing": False}
+    found = _found("meta-llama/Llama-3.1-8B", "H100 SXM:8", **asked)
     plan = found.profile("full", 1, True)
     return replace(plan, accumulates=accumulates)
 
@@ -109,10 +110,11 @@ def test_ddp_hides_its_exchange_behind_the_backward_pass() -> None:
 
 
 def test_the_reason_has_the_numbers_of_the_person() -> None:
-    (full,) = answers(_request("meta-llama/Llama-3.1-8B", "H100 SXM:4", method="full"))
+    asked = {"method": "full", "packing": False}
+    (full,) = answers(_request("meta-llama/Llama-3.1-8B", "H100 SXM:4", **asked))
     said = full.reasons[0]
-    assert said.startswith("DDP would need 79.6 GiB per card, but only 76.9 GiB is available.")
-    assert "ZeRO stage 3 would fit but would take" in said
+    assert said.startswith("DDP would need 78.2 GiB per card, but only 76.9 GiB is available.")
+    assert "ZeRO stage 1 would fit but would take" in said
     assert "On 4 cards, it needs 36.7 GiB less on each than DDP, and its exchange takes" in said
     assert said.endswith(" ms a step while they compute.")
     several = _request("meta-llama/Llama-3.1-8B", "H100 SXM:8", nodes=2, method="full")

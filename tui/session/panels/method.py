@@ -19,7 +19,7 @@ _NAMED = 4
 def _batch(choice: "Choice") -> str:
     plan = choice.profile
     if plan.pass_tokens:
-        rows = choice.micro_batch * choice.accumulation
+        rows = choice.micro_batch * choice.accumulation * plan.ranks
         return f"{rows} rows a step, in passes of up to {plan.pass_tokens:,} tokens"
     processes = f" in each of {plan.ranks} processes" if plan.ranks > 1 else ""
     return f"micro-batch {choice.micro_batch} x {choice.accumulation} accumulation{processes}"
