@@ -12,7 +12,7 @@ from planner.speed.exchanged import Exchanged, sent_bytes
 from runner.engines.ranks import Ranks
 
 _MIB = 1 << 20
-SIZES = {"cuda": (_MIB, 16 * _MIB, 256 * _MIB), "cpu": (_MIB // 4, 4 * _MIB, 16 * _MIB)}
+SIZES = {"cuda": (_MIB, 16 * _MIB, 256 * _MIB), "cpu": (_MIB, 4 * _MIB, 16 * _MIB)}
 """Bytes of the tensors, ascending. The largest ones show what the links carry, the smallest ones
 what an exchange takes at least."""
 _WARM_UP, _REPEATED = 2, 5

@@ -53,10 +53,12 @@ def tune(
 
 def check_alone(lock: TrainingLock) -> None:
     """Raise UsageProblem for a lock with an engine: its processes are not started for each plan."""
-    if lock.parallel.engine != "single":
+    own = lock.parallel
+    if own.engine != "single":
+        count = "1 process" if own.processes == 1 else f"{own.processes} processes"
         raise UsageProblem(
-            f"`--tune` times plans of a single process, but the lock has "
-            f"{lock.parallel.processes} by `{lock.parallel.engine}`.",
+            "`--tune` works for a single process without an engine, but the lock trains in "
+            f"{count} with `{own.engine}`.",
             fix=Command("tunelock rehearse run.lock", to="measure this plan alone"),
         )
 

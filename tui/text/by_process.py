@@ -67,7 +67,8 @@ def what(report: Report) -> str:
         return ""
     of = f" of {count}" if count > ran.ranks else ""
     noun = "process" if max(ran.ranks, count) == 1 else "processes"
-    return f" in each of {ran.ranks}{of} {noun} by {NAMES[ran.parallel]}"
+    each = "each of " if ran.ranks > 1 else ""
+    return f" in {each}{ran.ranks}{of} {noun} by {NAMES[ran.parallel]}"
 
 
 def sentences(report: Report) -> Iterator[str]:

@@ -119,7 +119,7 @@ class TestCase:
         assert len(examples(case)) == 2 * step, "a short step is filled up for all processes"
 
     def test_plans_are_timed_in_one_process(self, facts: PlanFacts) -> None:
-        with pytest.raises(UsageProblem, match="a single process, but the lock has 2 by `zero2`"):
+        with pytest.raises(UsageProblem, match="but the lock trains in 2 processes with `zero2`"):
             check_alone(lock_of(facts, "zero2"))
         check_alone(plan(answers(), facts))
 

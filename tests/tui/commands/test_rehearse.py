@@ -130,6 +130,29 @@ def test_a_plan_takes_what_was_measured(folder: Path) -> None:
     assert (same.returncode, same.stdout) == (0, ""), same.stderr
 
 
+@pytest.mark.slow
+def test_both_processes_of_a_lock_are_rehearsed_and_planned_with(tmp_path: Path) -> None:
+    several: dict[str, Any] = {"machine__processes": 2, "train__exact": False}
+    folder = small(tmp_path, **several)
+    assert tunelock(folder, "plan").returncode == 0
+    tuned = tunelock(folder, "rehearse", "--tune")
+    assert tuned.returncode == 2 and "trains in 2 processes with `ddp`" in tuned.stderr
+    done = tunelock(folder, "rehearse")
+    assert done.returncode == 0, done.stderr
+    assert "in 2 processes by DDP" in done.stderr
+    heads = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    assert [one for one in heads if one in ("0", "1", "all-reduce")] == [
+        "0", "1", *["all-reduce"] * 3
+    ]  # fmt: skip
+    found = load(folder / "rehearsal.json")
+    assert [one.rank for one in found.measured.processes] == [0, 1]
+    planned = tunelock(folder, "plan", "--facts", "rehearsal.json")
+    assert planned.returncode == 0, planned.stderr
+    made = lock.read(folder / "run.lock").training()
+    assert made.prediction.estimator == "rehearsal"
+    assert made.machine.card_bytes_per_second == 0, "rates of a processor are not planned with"
+
+
 def test_a_plan_that_was_not_rehearsed_says_so(folder: Path) -> None:
     small(folder, method__rank=8)
     done = tunelock(folder, "plan", "--facts", "rehearsal.json")
