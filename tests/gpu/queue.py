@@ -4,9 +4,9 @@
 
 A line of the file is `CARDS SECONDS COMMAND`: how many cards it needs, how long it is expected to
 take, and a command for bash, which runs in the current folder. It finds `OUT` (the folder), `LEFT`
-(seconds until the end of the budget) and its own cards in `CUDA_VISIBLE_DEVICES`. Lines start in
-their order. A later line may go first on cards that would otherwise wait, if it is expected to end
-before the waiting line can start.
+(seconds until the end of the budget), its own cards in `CUDA_VISIBLE_DEVICES`, and this interpreter
+as `python`. Lines start in their order. A later line may go first on cards that would otherwise
+wait, if it is expected to end before the waiting line can start.
 
 A line starts if it is expected to end within the budget of `--seconds`; one that uses `LEFT` limits
 itself. At the end of the budget, commands that still run are ended. Calling it again with the
@@ -181,6 +181,7 @@ class Queue:
         log = self._out / f"{len(list(self._out.glob('*.log'))) + 1:03}.log"
         left = str(max(0, int(self._ends - time.time())))
         given = {"OUT": str(self._out), "LEFT": left, "CUDA_VISIBLE_DEVICES": ",".join(own)}
+        given["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with log.open("wb") as file:
             file.write(f"{job.command}\n".encode())
             file.flush()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.gpu import exhaustive
 from tests.gpu.lines import every
+from tests.gpu.queue import LEFT
 from tests.gpu.several import choices
 from tests.gpu.several.choices import Search
 
@@ -36,7 +37,7 @@ def test_plans_of_a_tiny_model_are_run_and_compared(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.gpu.several.choices", str(out)]
     program += ["--cpu", "--only", "1.5B", "--bases", str(tmp_path)]
     ended = subprocess.run([*program, "--seconds", "0"], cwd=ROOT, check=False)
-    assert ended.returncode == choices.LEFT and not every(out)
+    assert ended.returncode == LEFT and not every(out)
     subprocess.run(program, cwd=ROOT, check=True)
     found = every(out)
     assert all(not line["error"] and line["measured"]["step_seconds"] for line in found)
