@@ -35,6 +35,8 @@ SETTINGS = Train(
 )  # fmt: skip
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _SECONDS = 600.0
+_OTHERS_SECONDS = 20.0
+"""For the other processes of a training, once one of them failed."""
 
 
 @dataclass(frozen=True)
@@ -335,6 +337,8 @@ def _ended(children: Sequence[int], seconds: float) -> list[int | None]:
             for child in (one for one, code in codes.items() if code is None):
                 done, status = os.waitpid(child, os.WNOHANG)
                 codes[child] = os.waitstatus_to_exitcode(status) if done else None
+            if any(code not in (None, 0, 75) for code in codes.values()):
+                ends = min(ends, time.monotonic() + _OTHERS_SECONDS)
             time.sleep(0.02)
     finally:
         for child in (one for one, code in codes.items() if code is None):

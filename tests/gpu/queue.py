@@ -4,9 +4,9 @@
 
 A line of the file is `CARDS SECONDS COMMAND`: how many cards it needs, how long it is expected to
 take, and a command for bash, which runs in the current folder. It finds `OUT` (the folder), `LEFT`
-(seconds until the end of the budget) and its own cards in `CUDA_VISIBLE_DEVICES`. Lines start in
-their order. A later line may go first on cards that would otherwise wait, if it is expected to end
-before the waiting line can start.
+(seconds until the end of the budget), its own cards in `CUDA_VISIBLE_DEVICES`, and this interpreter
+as `python`, which also imports from there. Lines start in their order. A later line may go first on
+cards that would otherwise wait, if it is expected to end before the waiting line can start.
 
 A line starts if it is expected to end within the budget of `--seconds`; one that uses `LEFT` limits
 itself. At the end of the budget, commands that still run are ended. Calling it again with the
@@ -181,6 +181,8 @@ class Queue:
         log = self._out / f"{len(list(self._out.glob('*.log'))) + 1:03}.log"
         left = str(max(0, int(self._ends - time.time())))
         given = {"OUT": str(self._out), "LEFT": left, "CUDA_VISIBLE_DEVICES": ",".join(own)}
+        given |= {"PATH": _before(str(Path(sys.executable).parent), "PATH")}
+        given |= {"PYTHONPATH": _before(os.getcwd(), "PYTHONPATH")}
         with log.open("wb") as file:
             file.write(f"{job.command}\n".encode())
             file.flush()
@@ -220,6 +222,11 @@ class Queue:
         print(f"{outcome} after {seconds} s ({one.log.name}): {one.job.command}", flush=True)
         if outcome != 0:
             print("\n".join(_last(one.log)), flush=True)
+
+
+def _before(folder: str, name: str) -> str:
+    """Return a variable that lists folders, with one more before them."""
+    return os.pathsep.join(filter(None, (folder, os.environ.get(name, ""))))
 
 
 def _last(log: Path, lines: int = 8) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tests import ranks as training
 from tests.gpu.forked import capability_by_driver
 
 PACKAGES = ("datasets", "peft", "deepspeed", "trl.trainer.sft_trainer", "torch._dynamo")
-OPTIONAL = ("bitsandbytes", "torch._inductor.compile_fx")
+OPTIONAL = ("bitsandbytes",)
 OWN = ("train", "sft", "zero", "fsdp2", "spread", "compiled", "varlen")
 _USED = ("re-initialize CUDA", "initialization error", "CUDA driver initialization failed")
 _FRESH = "TUNELOCK_FRESH_PROCESSES"

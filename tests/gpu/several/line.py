@@ -12,6 +12,7 @@
 | `steps` | optimizer steps | 9 |
 | `layers` | of the model, at its full width; 0 for all | 0 |
 | `bare` | pairs with a plain script with the same engine, order alternated | 0 |
+| `most` | seconds after which a training is ended | 150 |
 | `resumes` | stop after a third of the steps and resume from the checkpoint, if 1 | 0 |
 """
 
@@ -32,6 +33,8 @@ TINY: Mapping[str, Any] = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 512,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
 }  # fmt: skip
+_MEASURED = ("bare=", "steps=", "most=", "resumes=")
+"""Keys that change only how a line is measured."""
 PERSISTENT_ELEMENTS = 100_000
 """Below so many, ZeRO stage 3 does not share a parameter: DeepSpeed's default."""
 
@@ -64,7 +67,7 @@ class Line:
     @property
     def alone(self) -> str:
         """The same line on one card, without what changes only how it is measured."""
-        keys = (word for word in self.text.split()[3:] if not word.startswith(("bare=", "steps=")))
+        keys = (word for word in self.text.split()[3:] if not word.startswith(_MEASURED))
         return " ".join(["single", *self.words[1:], *keys])
 
     def key(self, name: str, usual: str) -> str:

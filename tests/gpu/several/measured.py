@@ -10,7 +10,8 @@ from tests import ranks as training
 from tests.gpu.several.forks import run
 from tests.gpu.several.line import Line
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 150.0
+"""Of a training, unless its line says otherwise."""
 GIB = 1 << 30
 WARM = 2
 """Steps whose times are left out."""
@@ -20,11 +21,12 @@ Measured = dict[str, Any]
 def measured(line: Line, base: Path, work: Path) -> Measured:
     """Run a line and return what is kept of it. Raises AssertionError where a training failed."""
     case, began = line.case(base, work), time.monotonic()
+    most = float(line.number("most", round(LONGEST_SECONDS)))
     before: list[float] = []
     if case.saves:
         stop = case.steps // 3
-        before = training.losses(run(case.at(work, stop_after=stop), LONGEST_SECONDS))
-    found, bare = _paired(case, line.number("bare", 0))
+        before = training.losses(run(case.at(work, stop_after=stop), most))
+    found, bare = _paired(case, line.number("bare", 0), most)
     told = kept(found) | {
         "line": line.text, "ranks": case.ranks, "length": case.longest, "rows": case.step_rows,
         "settings": case.train.model_dump(mode="json"), "resumed_at": len(before),
@@ -35,18 +37,20 @@ def measured(line: Line, base: Path, work: Path) -> Measured:
     return told | {"seconds": round(time.monotonic() - began, 1)}
 
 
-def _paired(case: training.Case, pairs: int) -> tuple[list[dict[str, Any]], list[Measured]]:
+def _paired(
+    case: training.Case, pairs: int, most: float
+) -> tuple[list[dict[str, Any]], list[Measured]]:
     """Return the runner's training, and what is kept of each pair: of the bare script and of the
     runner. Every second pair begins with the bare script."""
     bare = case.at(case.work + "/bare", bare=True)
     if not pairs:
-        return run(case, LONGEST_SECONDS), []
+        return run(case, most), []
     found, told = [], []
     for number in range(pairs):
-        both = [(case, run(case, LONGEST_SECONDS))] if number % 2 == 0 else []
-        both.append((bare, run(bare, LONGEST_SECONDS)))
+        both = [(case, run(case, most))] if number % 2 == 0 else []
+        both.append((bare, run(bare, most)))
         if number % 2:
-            both.append((case, run(case, LONGEST_SECONDS)))
+            both.append((case, run(case, most)))
         (plain,) = (one for of, one in both if of.bare)
         (found,) = (one for of, one in both if not of.bare)
         runner = {"runner_step_seconds": kept(found)["step_seconds"]}
