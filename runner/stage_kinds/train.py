@@ -4,9 +4,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lockfiles.fields import Sha256
-from lockfiles.receipt import Continued
-from runner.runs.kind import Count, Report, RunKind, Tensors
+from lockfiles.fields import Label, Sha256
+from runner.runs.kind import Count, Report, ReportTable, RunKind, Tensors
+
+
+class Source(ReportTable):
+    """The checkpoint of another run that the training continued from, as in a receipt."""
+
+    run: Label
+    step: Count
+    lock_sha256: Sha256
+    sha256: Sha256
 
 
 class Trained(Report):
@@ -16,7 +24,7 @@ class Trained(Report):
     """sha256 of its tensors: `adapter`, or `merged` after full fine-tuning."""
     steps: Count
     peak_bytes: Count
-    continued: Continued | None = None
+    continued: Source | None = None
     """Where the training continued from."""
     step_seconds: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 

@@ -15,9 +15,9 @@ from pathlib import Path, PurePath
 from lockfiles import digest, files
 from lockfiles import lock as locks
 from lockfiles.compare import word
-from lockfiles.continuing import obstacle
+from lockfiles.continuing import EFFECTIVE_BATCH, obstacle, step_rows
 from lockfiles.errors import DigestDiffers, UsageProblem
-from lockfiles.fixes import PLAN_AGAIN, Advice, Command, Option
+from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Command, Option, Steps
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.receipt import Continued
@@ -65,10 +65,9 @@ def former(lock: Lock, run: Path, own: Path) -> Former:
         raise UsageProblem(
             f"This lock cannot continue `{run}`: `{found.field}` is `{values[0]}` there, and "
             f"`{values[1]}` here.",
-            fix=(
-                Command("tunelock diff {} run.lock", run / LOCK, to="see all that differs"),
-                PLAN_AGAIN,
-            ),
+            fix=Steps((Answer(EFFECTIVE_BATCH, step_rows(before)), PLAN_AGAIN))
+            if found.field == EFFECTIVE_BATCH
+            else Command("tunelock diff {} run.lock", run / LOCK, to="see all that differs"),
         )
     if is_held(run):
         raise UsageProblem(

@@ -11,11 +11,14 @@ from torch.distributed.fsdp import (
     OffloadPolicy,
     fully_shard,
 )
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from runner.training.compiled import layers
 from runner.training.held import Held
 from runner.training.job import Job
+
+_MOST_UNEVEN = 1.01
+"""What the greatest share of a parameter may take of an even one."""
 
 
 class Fully(Held):
@@ -44,8 +47,23 @@ class Fully(Held):
         policy = MixedPrecisionPolicy(param_dtype=self._dtype)
         for part in (*layers(model), model):
             _widen(part)
-            fully_shard(part, mesh=mesh, mp_policy=policy, offload_policy=offload)
+            fully_shard(
+                part, mesh=mesh, mp_policy=policy, offload_policy=offload,
+                shard_placement_fn=self._placement,
+            )  # fmt: skip
         _move_buffers(model, kind)
+
+    def _placement(self, parameter: nn.Parameter) -> Shard | None:
+        """Return the dimension by which a parameter is shared; None for the first one.
+
+        torch shares whole rows: of three experts, one of two processes would hold two. Another
+        dimension must be divisible.
+        """
+        rows, *others = parameter.shape
+        if self._count * -(-rows // self._count) <= _MOST_UNEVEN * rows:
+            return None
+        fitting = (at for at, size in enumerate(others, 1) if size % self._count == 0)
+        return next((Shard(at) for at in fitting), None)
 
     def value(self, parameter: Any, state: str = "") -> torch.Tensor:
         """Return all of a trained parameter in float32, or of one of its states. Collective."""

@@ -24,7 +24,7 @@ Way = tuple[str, int]
 
 def plan(folder: Path, way: Way, **changes: Any) -> None:
     """Plan the training of a folder for an engine."""
-    planned(folder, way[1], **changes)
+    planned(folder, way[1], **{"method__micro_batch": min(8, 16 // way[1]), **changes})
     if way[0].startswith(("zero", "fsdp")):
         shared(folder, way[0])
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import TrainingLock
+from runner.runs import reports
 from runner.runs.continued import RECORD, record_of
 from runner.runs.folder import Held, StagePlace, place
 from runner.runs.whole import is_whole, mark_of, mark_whole, newest_whole
 from runner.supervisor.continuing import Former, check_complete, former, take
 from tests.lockfiles.samples import LOCK
+from tests.runner.runs.test_folder import TRAINED
 
 FILES = {"optimizer.pt": bytes(3_000_000), "training-00000.safetensors": b"values" * 1000}
 
@@ -87,6 +90,8 @@ def test_the_newest_and_the_best_are_copied(source: Former, at: StagePlace) -> N
     assert record and record.complete
     assert (record.source.run, record.source.step) == ("before", 8)
     assert record.source.sha256
+    report = {**TRAINED, "continued": asdict(record.source)}
+    assert reports.parse("train", json.dumps(report).encode()) == report
 
 
 def test_a_copy_that_was_cut_short_is_made_again(source: Former, at: StagePlace) -> None:
@@ -149,6 +154,7 @@ def test_what_cannot_be_continued(tmp_path: Path) -> None:
         return caught.value.message
 
     assert "`train.seed` is `17` there, and `18` here" in refusal(spread(seed=18))
+    assert "`train.effective_batch` is" in refusal(spread(accumulation=2))
     assert "is the run of this lock itself" in refusal(own=run)
     assert "has no `run.lock`" in refusal(folder=tmp_path)
     held = Held(run)
