@@ -42,9 +42,14 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> PlanFacts:
     return gather(answers(**ASKED), few_rows(tmp_path_factory.mktemp("ranks")), machine=CARDS)
 
 
-def measured(facts: PlanFacts, **changes: Any) -> tuple[TrainingLock, Rehearsal, str]:
-    """Return a plan, what a rehearsal of it might have measured, and how that is shown."""
-    made = plan(answers(**ASKED), facts)
+@pytest.fixture(scope="module")
+def made(facts: PlanFacts) -> TrainingLock:
+    """The plan without a rehearsal."""
+    return plan(answers(**ASKED), facts)
+
+
+def measured(made: TrainingLock, **changes: Any) -> tuple[Rehearsal, str]:
+    """Return what a rehearsal of a plan might have measured, and how that is shown."""
     processes = tuple(
         OneProcess(rank, "backward", (3 + rank) * GIB, 5 * GIB, 2 * GIB + rank, 3 * GIB, 0.5)
         for rank in range(2)
@@ -54,11 +59,11 @@ def measured(facts: PlanFacts, **changes: Any) -> tuple[TrainingLock, Rehearsal,
         card=CARD.name, main_bytes=3 * GIB, processes=processes, exchanged=SENT,
     )  # fmt: skip
     told = report(made, case_of(made, {}, None), replace(found, **changes), CARDS)
-    return made, told.found, "\n".join(text.page(told))
+    return told.found, "\n".join(text.page(told))
 
 
-def test_the_measured_rate_is_planned_with(facts: PlanFacts) -> None:
-    made, found, _ = measured(facts)
+def test_the_measured_rate_is_planned_with(facts: PlanFacts, made: TrainingLock) -> None:
+    found, _ = measured(made)
     after = plan(answers(**ASKED), replace(facts, rehearsal=found))
     assert after.machine.card_bytes_per_second == 4 * GIB
     assert after.prediction.estimator == "rehearsal" and after.parallel == made.parallel
@@ -72,18 +77,20 @@ def test_the_measured_rate_is_planned_with(facts: PlanFacts) -> None:
     )
 
 
-def test_the_rate_counts_where_the_plan_is_another_or_ran_out(facts: PlanFacts) -> None:
-    _, found, _ = measured(facts, out_of_memory="backward")
+def test_the_rate_counts_where_the_plan_is_another_or_ran_out(
+    facts: PlanFacts, made: TrainingLock
+) -> None:
+    found, _ = measured(made, out_of_memory="backward")
     linked = replace(CARDS, links=CardLinks("nvlink", 300e9))
-    for one, asked in ((found, ASKED), (measured(facts)[1], ASKED | {"method__rank": 8})):
+    for one, asked in ((found, ASKED), (measured(made)[0], ASKED | {"method__rank": 8})):
         own = replace(facts, machine=linked, rehearsal=one)
         assert plan(answers(**asked), own).machine.card_bytes_per_second == 4 * GIB
     assert found.on(linked).links.kind == "nvlink"
     assert found.on(replace(CARDS, kind="cpu", gpus=())).links == CardLinks()
 
 
-def test_each_process_is_shown_with_its_difference(facts: PlanFacts) -> None:
-    _, _, page = measured(facts)
+def test_each_process_is_shown_with_its_difference(made: TrainingLock) -> None:
+    _, page = measured(made)
     lines = [line.split() for line in page.splitlines()]
     head = next(line for line in lines if line[:1] == ["process"] and "outside" in line)
     assert head == ["process", "peak", "reserved", "outside", "main", "memory", "step", "peak",
@@ -100,8 +107,8 @@ def test_each_process_is_shown_with_its_difference(facts: PlanFacts) -> None:
     ] in lines  # fmt: skip
 
 
-def test_what_an_engine_adds_outside_the_allocator_counts_once(facts: PlanFacts) -> None:
-    _, found, _ = measured(facts)
+def test_what_an_engine_adds_outside_the_allocator_counts_once(made: TrainingLock) -> None:
+    found, _ = measured(made)
     machine = counted(answers(**ASKED), CARDS)
     own = found.measured.context_bytes
     assert own == 2 * GIB + 1
@@ -116,9 +123,9 @@ def test_what_an_engine_adds_outside_the_allocator_counts_once(facts: PlanFacts)
 
 
 def test_it_is_read_as_it_was_written_and_so_are_earlier_ones(
-    facts: PlanFacts, tmp_path: Path
+    made: TrainingLock, tmp_path: Path
 ) -> None:
-    _, found, _ = measured(facts)
+    found, _ = measured(made)
     path = tmp_path / "rehearsal.json"
     path.write_text(found.model_dump_json(), "utf-8")
     assert load(path) == found and found.version == 2
@@ -145,9 +152,9 @@ def test_it_is_read_as_it_was_written_and_so_are_earlier_ones(
     ],
 )  # fmt: skip
 def test_impossible_figures_are_refused(
-    key: str, value: Any, said: str, facts: PlanFacts, tmp_path: Path
+    key: str, value: Any, said: str, made: TrainingLock, tmp_path: Path
 ) -> None:
-    tables = measured(facts)[1].model_dump(mode="json")
+    tables = measured(made)[0].model_dump(mode="json")
     if isinstance(value, str):
         value = tables["measured"][key]
         value[1]["rank"] = 0 if said.endswith("twice") else 2
