@@ -56,8 +56,8 @@ class Fully(Held):
     def _placement(self, parameter: nn.Parameter) -> Shard | None:
         """Return the dimension by which a parameter is shared; None for the first one.
 
-        torch shares whole rows: of three experts, one of two processes would hold two. Another
-        dimension must be divisible.
+        torch does not divide what this dimension counts: of three experts, one of two processes
+        would hold two. Another dimension must be divisible.
         """
         rows, *others = parameter.shape
         if self._count * -(-rows // self._count) <= _MOST_UNEVEN * rows:

@@ -3,9 +3,8 @@
 Tiny models of the real classes, two gloo processes, against one process.
 """
 
-import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,34 +15,19 @@ import torch
 pytest.importorskip("trl")
 pytest.importorskip("deepspeed")
 
-from planner.models.facts import architecture
 from planner.models.families import FAMILIES
-from planner.search import lora_targets
 from runner.trace.text_only import from_config
 from tests import ranks
 from tests.ranks import Case
+from tests.runner.engines.families import CHANGES, case_of
 from tests.runner.engines.test_shared import apart, assert_same, assert_shared, saved
 from tests.runner.inputs.test_parameter_count import tiny
 from tests.runner.training.test_sft import base as base
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
-ROUTED = {"num_experts": 8, "num_local_experts": 8, "router_aux_loss_coef": 1.0}
-"""A router's loss that is a large part of the loss."""
-CHANGES: Mapping[str, Mapping[str, Any]] = {
-    "qwen3_moe": ROUTED | {"moe_intermediate_size": 16},
-    "gpt_oss": ROUTED | {"intermediate_size": 16, "head_dim": 8},
-    "qwen3_5_text": {"head_dim": 8, "linear_key_head_dim": 8, "linear_value_head_dim": 8},
-    "nemotron_h": {
-        "moe_intermediate_size": 16, "moe_shared_expert_intermediate_size": 16,
-        "n_routed_experts": 4, "mamba_head_dim": 8, "ssm_state_size": 8,
-    },
-    "gemma4_text": {
-        "head_dim": 8, "global_head_dim": 16, "hidden_size_per_layer_input": 8,
-        "vocab_size_per_layer_input": 96, "moe_intermediate_size": 16, "enable_moe_block": True,
-    },
-    "llama": {"tie_word_embeddings": True},
-}  # fmt: skip
-"""Widths that torch's grouped products take: they need rows of 16 bytes."""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning"),
+]
 ENGINES = ("ddp", "zero1", "zero2", "zero3", "fsdp2")
 Make = Callable[[str], Case]
 
@@ -52,22 +36,7 @@ Make = Callable[[str], Case]
 def made(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Makes the case of a family in one process, with its model."""
 
-    def make(family: str) -> Case:
-        from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
-
-        folder = tmp_path_factory.mktemp(family)
-        torch.manual_seed(1)
-        config = CONFIG_MAPPING[family](**{**tiny(family), **CHANGES[family]})
-        AutoModelForCausalLM.from_config(config).float().save_pretrained(folder)
-        PreTrainedTokenizerFast.from_pretrained(base).save_pretrained(folder)
-        shape = architecture(json.loads((folder / "config.json").read_bytes()), "config.json")
-        return Case(
-            base=str(folder), work="", method="full",
-            targets=lora_targets.preset(shape, "all-linear"),
-            settings={"attention": "eager" if family == "gpt_oss" else "sdpa"},
-        )  # fmt: skip
-
-    return make
+    return lambda family: case_of(family, tmp_path_factory.mktemp(family), base)
 
 
 def cases(alone: Case, work: Path, engines: Sequence[str], **changes: Any) -> list[Case]:
@@ -82,16 +51,11 @@ def assert_all_same(every: Sequence[Case]) -> None:
     """Run cases and compare each with the first."""
     alone, *others = zip(every, ranks.run_all(every, 3000), strict=True)
     for one in others:
-        assert_shared(*one)
+        if not (one[0].engine == "ddp" and one[0].pass_tokens):  # no module of torch is around it
+            assert_shared(*one)
         assert_same(alone, one, steps=every[0].steps)
 
 
-def test_a_mixture_trains_in_processes_that_route_otherwise(made: Make, tmp_path: Path) -> None:
-    """The last step has three rows: one process computes a blank one, which its router sees."""
-    assert_all_same(cases(made("qwen3_moe"), tmp_path, ["zero3"], steps=2, missing=5))
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize("family", CHANGES)
 def test_a_family_trains_under_every_engine(
@@ -119,14 +83,12 @@ def _loads_without_us(one: Case) -> None:
     assert torch.isfinite(whole(input_ids=torch.tensor([[5, 6, 7]])).logits).all()
 
 
-@pytest.mark.slow
 def test_a_router_counts_passes_that_have_rows(made: Make, tmp_path: Path) -> None:
     """Each pass is a row; of the last step and of the evaluation one process has a blank one."""
     alike = {"pass_tokens": 24, "shortest": 24, "longest": 24, "steps": 3}
     assert_all_same(cases(made("qwen3_moe"), tmp_path, ["ddp", "zero2", "fsdp2"], **alike))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["single", "ddp", "zero3"])
 def test_all_weights_of_a_mixture_resume(engine: str, made: Make, tmp_path: Path) -> None:
     """Files of models have experts one by one, and their class has them together."""
@@ -139,7 +101,6 @@ def test_all_weights_of_a_mixture_resume(engine: str, made: Make, tmp_path: Path
     assert apart(alone, one) < 1e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", [name for name, one in FAMILIES.items() if one.experts])
 def test_the_experts_of_a_layer_are_one_tensor(family: str) -> None:
     """So every process gathers all of them, whichever its rows are routed to: ZeRO stage 3 would
