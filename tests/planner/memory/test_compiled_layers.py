@@ -154,6 +154,7 @@ def test_only_plans_whose_layers_were_seen_compile() -> None:
         {"device": "cpu"}, {"autocast": False},
     ):  # fmt: skip
         assert not compiled_layers.compiles(shape, replace(setup, **change)), change
+    assert compiled_layers.compiles(shape, replace(setup, parallel="fsdp2"))
     for name in ("Apertus-8B-2509", "Qwen3-30B-A3B", "pythia-160m"):
         assert not compiled_layers.compiles(model_of(name).architecture, setup), name
     unquantized = replace(setup, method="lora")

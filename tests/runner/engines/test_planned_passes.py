@@ -105,19 +105,3 @@ def test_two_processes_compute_the_passes_of_a_lock_as_one_does(
         assert 0 < len(ranks.losses(left)) < STEPS
         assert losses == pytest.approx(ranks.losses(whole), rel=1e-4)
         assert apart(alone, one) < 1e-3
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of torch about its own parts
-def test_compiled_layers_are_shared(facts: PlanFacts, base: Path, tmp_path: Path) -> None:
-    made = planned(facts, "ddp")
-    plain = case_of(made, facts, base, tmp_path / "alone", engine="single", ranks=1)
-    assert plain.settings
-    compiled = {**plain.settings, "kernels": "compiled"}
-    cases = [
-        replace(plain.at(tmp_path / engine), engine=engine, ranks=2, settings=compiled)
-        for engine in ("zero2", "fsdp2")
-    ]
-    whole, *found = ranks.run_all([plain, *cases])
-    for both in zip(cases, found, strict=True):
-        assert_same((plain, whole), both, steps=STEPS)
