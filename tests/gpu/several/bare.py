@@ -23,7 +23,7 @@ from planner.data.tokens import layout
 from planner.data.tokens.example import COMPLETION, IGNORED
 from tests import held
 from tests.gpu.speed import hand
-from tests.ranks import TARGETS, Case, order, rows_of
+from tests.ranks import Case, order, rows_of
 
 ON_CARD = torch.cuda.is_available()
 DEVICE = "cuda" if ON_CARD else "cpu"
@@ -326,7 +326,7 @@ def _adapted(case: Case, model: Any) -> Any:
 
     own = LoraConfig(
         task_type="CAUSAL_LM", r=case.rank, lora_alpha=2 * case.rank, lora_dropout=0.0,
-        target_modules=list(TARGETS),
+        target_modules=list(case.targets),
     )  # fmt: skip
     found = get_peft_model(model, own)
     for one in found.parameters():

@@ -56,7 +56,7 @@ def profile_of(line: Line, case: training.Case) -> Profile:
         device="cuda",
         method=case.method,  # type: ignore[arg-type]
         rank=0 if full else case.rank,
-        targets=() if full else training.TARGETS,
+        targets=() if full else tuple(case.targets),
         length=case.longest,
         micro_batch=train.micro_batch,
         checkpointing=train.checkpointing,
