@@ -9,7 +9,6 @@ from planner.search.candidates import Candidates
 from planner.search.ranking import fastest_in, seconds, slower
 from planner.search.wording import gib, of_budget
 from planner.setup.setup import Profile
-from planner.speed import exchanged
 from planner.speed.exchange import overlaps, traffic_seconds
 
 SHOWN_SECONDS = 0.001
@@ -87,8 +86,11 @@ def _numbers(candidates: Candidates, chosen: Profile) -> Iterator[str]:
 
 def _measured(candidates: Candidates) -> Iterator[str]:
     """Yield the rate of the exchange that these numbers follow from, if a rehearsal measured it."""
-    found = candidates.rehearsal.measured.exchanged if candidates.rehearsal else ()
-    if rate := exchanged.rate(found):
+    if candidates.rehearsal is None:
+        return
+    from planner.speed import exchanged  # pydantic, which `fit` does not need
+
+    if rate := exchanged.rate(candidates.rehearsal.measured.exchanged):
         yield f"A rehearsal measured that each card sends {rate / 1e9:,.3g} GB/s to the next one."
 
 

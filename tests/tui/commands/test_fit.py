@@ -71,7 +71,7 @@ def test_the_table_has_a_line_for_each_method() -> None:
 
 def test_main_memory_is_told_where_a_process_needs_some() -> None:
     cards = ("--gpu", "RTX 3090:2", "--nodes", "2", "--method")
-    done = tunelock("fit", "microsoft/phi-4", *cards, "lora")
+    done = tunelock("fit", "microsoft/phi-4", *cards, "lora", "--parallel", "zero3")
     assert "ZeRO stage 3" in done.stdout and "main memory" not in done.stdout
     assert (
         "of main memory to load"
