@@ -66,6 +66,8 @@ def _model(request: Subject) -> dict[str, object]:
         "license": model.license,
         "gated": model.gated,
         "gate_seen": model.gate_seen,
+        "quantized": model.quantized,
+        "unquantized": model.unquantized,
     }
 
 

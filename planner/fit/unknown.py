@@ -49,6 +49,10 @@ class TracedModel:
     """Unknown."""
     gate_seen: str = ""
     """Unknown."""
+    quantized: str = ""
+    """Empty: quantized weights are refused before a trace."""
+    unquantized: str = ""
+    """Empty, too."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ _HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
 
 def page(request: Subject, found: Sequence[Answer]) -> list[str]:
     """Return the model and the machine, a line per method, and the reasons."""
-    lines = [_model(request), *_machine(request), *folded(_rows(request)), "", *_table(found)]
+    lines = [
+        _model(request),
+        *_quantized(request),
+        *_machine(request),
+        *folded(_rows(request)),
+        "",
+        *_table(found),
+    ]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
         lines += ["", *folded(f"{name[0].upper()}{name[1:]}, {_setting(answer)}:")]
@@ -31,6 +38,20 @@ def _model(request: Subject) -> str:
     license = f", license {model.license}" if model.license else ""
     gated = f", gated on the Hub (seen {model.gate_seen})" if model.gated else ""
     return f"{named(model.name)}: {_count(model.parameters)} parameters{license}{gated}"
+
+
+def _quantized(request: Subject) -> list[str]:
+    """Return which weights the plans are for, where training cannot load the published ones."""
+    model = request.model
+    if not model.quantized:
+        return []
+    copy = "an unquantized copy, which you have to make first"
+    if model.unquantized:
+        copy = f"its unquantized copy `{model.unquantized}`"
+    return folded(
+        f"Its published weights are quantized ({model.quantized}), and training cannot load them. "
+        f"The plans are for {copy}."
+    )
 
 
 def _count(number: int) -> str:

@@ -69,6 +69,15 @@ def test_the_table_has_a_line_for_each_method() -> None:
     assert done.stderr == ""
 
 
+def test_plans_for_published_weights_that_cannot_be_loaded_say_what_they_are_for() -> None:
+    done = tunelock("fit", "openai/gpt-oss-20b", "--gpu", "H200", "--method", "lora")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == (
+        "Its published weights are quantized (MXFP4), and training cannot load them. "
+        "The plans are for its unquantized copy `unsloth/gpt-oss-20b-BF16`."
+    )
+
+
 def test_main_memory_is_told_where_a_process_needs_some() -> None:
     cards = ("--gpu", "RTX 3090:2", "--nodes", "2", "--method")
     done = tunelock("fit", "microsoft/phi-4", *cards, "lora")
