@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from planner.catalogue.lookup import Accelerator
 from planner.memory import Estimate, estimate, recorded_passes
 from planner.parallelism.layouts import Layout
-from planner.search.budget import beyond_peak, budget, host_budget
+from planner.search.budget import beyond_peak, budget, host_budget, with_room
 from planner.search.kernels import variants
 from planner.search.passes import laid_out
 from planner.search.plan import Plan
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 ROOM = 0.02
 """What passes of many sizes may fragment, as a share of their peak."""
-RECORDED = 0.12
-"""What recorded passes may fragment, as a share of their peak: 3% to 12% on an H100."""
 LESS = 0.9
 """What passes may need where a rehearsed plan ran out of memory, as a share of its estimate: only a
 few tokens less would run out again."""
@@ -148,7 +146,7 @@ class Candidates(Space):
     def wanted(self, plan: Profile) -> int:
         """Return what must be available for a plan, in bytes: its peak, with what recorded passes
         may fragment, and what several cards need besides."""
-        found = _with_room(self.need(plan), plan)
+        found = with_room(self.need(plan), plan)
         if plan.parallel == "single":
             return found
         return found + beyond_peak(self._estimate(plan), plan)
@@ -187,7 +185,3 @@ class Candidates(Space):
         """Return the plan of a method that needs the least, without offloading unless it is set."""
         every = chain.from_iterable(self.of(kind, layout) for layout in self.unmoved(kind))
         return min(every, key=lambda plan: (self.wanted(plan), plan.micro_batch))
-
-
-def _with_room(peak_bytes: int, plan: Profile) -> int:
-    return round(peak_bytes * (1 + RECORDED)) if plan.graph_sizes else peak_bytes

@@ -13,7 +13,7 @@ from planner.search.wording import NAMES
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
-_HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
+_HEAD = ("method", "fits", "needs", "budget", "batch", "checkpointing", "step")
 
 
 def page(request: Subject, found: Sequence[Answer]) -> list[str]:
@@ -118,7 +118,7 @@ def _row(answer: Answer) -> tuple[str, ...]:
     return (
         NAMES[profile.method],
         "yes" if plan.fits else "no",
-        memory(plan.allocated_bytes),
+        memory(plan.wanted_bytes),
         memory(plan.budget_bytes),
         batch,
         "on" if profile.checkpointing else "off",
