@@ -74,7 +74,7 @@ def test_a_killed_rank_ends_the_run_and_it_resumes(
     run = run_of(tmp_path)
     assert not is_held(run) and not workers(run) and not events(tmp_path, "failed")
     last = read(run / "events.jsonl")[0][-1]
-    assert "was ended by SIGKILL" in last.fields["message"]
+    assert "Process 1 of `train` was ended by SIGKILL" in last.fields["message"]
     steps = len(events(tmp_path, "step"))
     finished(tmp_path)
     resumed = [one.fields for one in events(tmp_path, "step")][steps:]
