@@ -193,7 +193,7 @@ class _Follower:
 
     def _note_silence(self) -> None:
         """Warn of silence, as of the last time that the pipe was empty: what waits in it while this
-        process is held up is no silence."""
+        process is held up does not count."""
         rank, silent = self._sent.stalest(self._emptied)
         quiet = self._emptied - self._progressed
         who = f"`{self._stage}`" if rank is None else f"process {rank} of `{self._stage}`"
