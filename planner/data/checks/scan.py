@@ -197,8 +197,8 @@ class _Looked:
     """Measures rows in tokens of a model, or in characters without a model."""
 
     def __init__(self, chat: Chat | None, beside: Executor, doing: Callable[[str], None]) -> None:
-        """Count tokens in the executor `beside`, while the checks run; `doing` is told of a wait
-        for a long row."""
+        """Count tokens in the executor `beside`, while the checks run; `doing` gets a sentence on
+        each wait for a long row."""
         self._chat, self._beside, self._doing = chat, beside, doing
         self._longest = 0
         self._counting: Future[Sequence[int]] | None = None
