@@ -2,4 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(least_processes=2, copies=True, on_cpu=True, graphs=True)
+ENGINE = Engine(least_processes=2, copies=True, graphs=True)

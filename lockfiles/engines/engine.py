@@ -17,8 +17,6 @@ class Engine:
     """Processes that it can have; None for any number."""
     copies: bool = False
     """Whether each of several processes holds the model, and only gradients travel."""
-    on_cpu: bool = False
-    """Whether a plan may choose it without cards."""
     offloads: tuple[Offload, ...] = ()
     """What it can offload to main memory."""
     answers: tuple[str, ...] = ()

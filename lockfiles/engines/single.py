@@ -2,4 +2,4 @@
 
 from lockfiles.engines.engine import Engine
 
-ENGINE = Engine(most_processes=1, on_cpu=True, graphs=True)
+ENGINE = Engine(most_processes=1, graphs=True)

@@ -59,6 +59,8 @@ class CatalogueModel:
     """Parameters of a vision tower, which is not part of `architecture`."""
     gate_seen: str = ""
     """Month in which `gated` was checked, such as `2026-10`; empty if it was not."""
+    quantized: str = ""
+    """How its published weights are quantized, such as `FP8`; empty if they are not, or unknown."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +269,7 @@ def _model(name: str, row: Mapping[str, Any]) -> CatalogueModel:
         config=config,
         vision_parameters=row.get("vision", 0),
         gate_seen=row.get("seen", ""),
+        quantized=row.get("quantized", {}).get(name, ""),
     )
 
 

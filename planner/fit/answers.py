@@ -66,6 +66,8 @@ def _model(request: Subject) -> dict[str, object]:
         "license": model.license,
         "gated": model.gated,
         "gate_seen": model.gate_seen,
+        "quantized": model.quantized,
+        "unquantized": model.unquantized,
     }
 
 
@@ -106,6 +108,7 @@ def _plan(answer: Answer) -> dict[str, object]:
         "zero_stage": plan.zero_stage,
         "offload": profile.offload,
         "peak_allocated_bytes": plan.allocated_bytes,
+        "needed_bytes": plan.wanted_bytes,
         "peak_total_bytes": plan.total_bytes,
         "components": dict(plan.estimate.peak.components),
         "phase": plan.estimate.peak.name,
@@ -120,7 +123,7 @@ def _plan(answer: Answer) -> dict[str, object]:
 
 def refusal(request: FitRequest, found: Iterable[Answer]) -> DoesNotFit:
     """Return the error for plans of which none fits, with what would fit."""
-    least = min((answer.plan for answer in found), key=lambda plan: plan.allocated_bytes).profile
+    least = min((answer.plan for answer in found), key=lambda plan: plan.wanted_bytes).profile
     ways = way_out(request, least)
     return DoesNotFit(
         nothing_fits(request.candidates, least),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +48,11 @@ class FitModel:
     """Elements outside of a wrapper's decoder, such as those of a vision tower; 0 where unknown."""
     here_bytes: int = 0
     """Size of the weight files in the model's folder; 0 where there are none."""
+    quantized: str = ""
+    """How its published weights are quantized, such as `FP8`, so that training cannot load them;
+    empty if they are not, or unknown."""
+    unquantized: str = ""
+    """The same weights in 16 bits, by their name in the catalogue; empty if there are none."""
 
     @property
     def family(self) -> str:
@@ -99,8 +104,11 @@ def find(name: str) -> FitModel:
     if known := find_model(repo):
         size = known.architecture, known.parameters
         gate = known.gated, known.gate_seen
-        vision = known.vision_parameters
-        return FitModel(known.name, "catalogue", *size, known.license, *gate, vision)
+        found = FitModel(known.name, "catalogue", *size, known.license, *gate)
+        copy = unquantized_name(known.name) if known.quantized else ""
+        return replace(
+            found, aside=known.vision_parameters, quantized=known.quantized, unquantized=copy
+        )
     if repo.startswith((".", "/", "~")) or repo.endswith(".json") or repo.count("/") > 1:
         raise UsageProblem(f"`{name}` does not exist.", fix=Command("ls {}", Path(name).parent))
     if "/" in repo:

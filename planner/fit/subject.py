@@ -41,6 +41,14 @@ class Named(Protocol):
     def gate_seen(self) -> str:
         """When that was checked; empty if it was not."""
 
+    @property
+    def quantized(self) -> str:
+        """How its published weights are quantized; empty if they are not, or unknown."""
+
+    @property
+    def unquantized(self) -> str:
+        """The same weights in 16 bits, by name; empty if unknown."""
+
 
 class Subject(Protocol):
     """A model on a machine."""

@@ -49,6 +49,10 @@ class TracedModel:
     """Unknown."""
     gate_seen: str = ""
     """Unknown."""
+    quantized: str = ""
+    """Empty: quantized weights are refused before a trace."""
+    unquantized: str = ""
+    """Empty, too."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,12 @@ class UnknownRequest:
 
     def refusal(self, found: Sequence[Answer]) -> DoesNotFit:
         """Return the error for plans of which none fits, with a card that would be large enough."""
-        least = min((one.plan for one in found), key=lambda plan: plan.allocated_bytes)
-        larger = _card(least.allocated_bytes)
+        least = min((one.plan for one in found), key=lambda plan: plan.wanted_bytes)
+        larger = _card(least.wanted_bytes)
         other = Advice("choose a smaller model")
         return DoesNotFit(
             f"No plan fits: the smallest ({describe(least.profile)}) needs "
-            f"{gib(least.allocated_bytes)}, but only {gib(self.budget_bytes)} of "
+            f"{gib(least.wanted_bytes)}, but only {gib(self.budget_bytes)} of "
             f"{where(self.machine, 1)} is available.",
             fix=Option("--gpu {}", larger, to="it would fit with") if larger else other,
         )
@@ -163,7 +167,7 @@ class UnknownRequest:
         return Space(request, _Shapeless(), self.machine)
 
     def _why(self, plan: Plan) -> Iterator[str]:
-        need, available = gib(plan.allocated_bytes), gib(self.budget_bytes)
+        need, available = gib(plan.wanted_bytes), gib(self.budget_bytes)
         yield (
             f"It needs {need} of {available} available."
             if plan.fits

@@ -1,6 +1,7 @@
 """The answers of `run.toml`: checked, completed with defaults, and written back."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lockfiles import later
@@ -11,7 +12,7 @@ from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
 from planner.interview.exports import ROWS, check_has_rows
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.questions.question import Both, Question, When, normal
+from planner.questions.question import Both, Question, When, from_text, normal
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,8 @@ def _near_choice(question: Question, typed: str) -> str | None:
 def _sample(question: Question, wrong: object = None) -> Value | None:
     """Return a valid answer to a question; None where only the person knows one.
 
-    A choice is the one nearest to the `wrong` answer, if any is.
+    It is what the text of the `wrong` answer says if that is a valid number, and the choice nearest
+    to it, if any is.
     """
     if question.kind == "names":
         return None
@@ -202,6 +204,11 @@ def _sample(question: Question, wrong: object = None) -> Value | None:
         found = (_near_choice(question, one) for one in items if isinstance(one, str))
         near = tuple(dict.fromkeys(filter(None, found))) or (question.choices[0],)
         return near if question.kind == "choices" else near[0]
+    if isinstance(wrong, str) and question.kind in ("integer", "number", "boolean"):
+        with suppress(ValueError):
+            value = from_text(question, wrong)
+            assert isinstance(value, int | float | bool), question.key
+            return value
     value = question.default
     assert isinstance(value, str | int | float | bool), question.key
     return None if value == "" else value

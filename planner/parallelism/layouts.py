@@ -57,11 +57,12 @@ def _parallels(
 
 
 def on_cpu(processes: int, parallel: Parallel | None = None) -> tuple[Layout, ...]:
-    """Return the layout of processes that share the cores of a CPU: as asked for where it can be.
+    """Return the layout of processes that share the cores of a CPU: as asked for where it can be,
+    else a full copy of the model in each.
 
     Nothing is offloaded there.
     """
-    able = [name for name, engine in ENGINES.items() if engine.on_cpu and engine.takes(processes)]
+    able = [name for name, engine in ENGINES.items() if engine.takes(processes)]
     return ((parallel if parallel in able else able[0], "none"),)
 
 

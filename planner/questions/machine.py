@@ -52,10 +52,9 @@ QUESTIONS: tuple[Question, ...] = (
         "choice",
         "How processes share the model",
         "With `ddp`, each process has a full copy. ZeRO 1 to 3 and FSDP2 save memory on each GPU "
-        "but add communication. `auto` shares no more than needed.",
+        "but add communication. `auto` shares no more than needed, and on a CPU nothing.",
         "auto",
         ("auto", *SPREADING),
-        applies=_ON_CARDS,
     ),
     Question(
         "machine.offload",

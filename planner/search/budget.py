@@ -14,6 +14,8 @@ CUDA_CONTEXT_BYTES = 600_000_000
 """What a process uses on a card outside torch's allocator."""
 CUDA_RESERVE = 0.02
 """What torch reserves beyond what is allocated, as a share of it, with expandable segments."""
+RECORDED = 0.12
+"""What recorded passes may fragment, as a share of their peak: 3% to 12% on an H100."""
 HOST_PROCESS_BYTES = 2_050_000_000
 """Main memory of a training process on a card besides what it offloads; measured on an H200."""
 CPU_MARGIN = 0.1
@@ -55,6 +57,11 @@ def beyond_peak(estimate: Estimate, profile: Profile) -> int:
         return 0
     spare = round(profile.engine.spare * estimate.peak.peak_bytes)
     return estimate.apart_bytes + spare + beyond_one(profile.engine)
+
+
+def with_room(peak_bytes: int, profile: Profile) -> int:
+    """Return a peak with what recorded passes may fragment, in bytes."""
+    return round(peak_bytes * (1 + RECORDED)) if profile.graph_sizes else peak_bytes
 
 
 def beyond_one(engine: PlannedEngine) -> int:

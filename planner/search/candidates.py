@@ -10,7 +10,7 @@ from planner.catalogue.lookup import Accelerator
 from planner.memory import Estimate, estimate, recorded_passes
 from planner.parallelism.layouts import Layout
 from planner.search.buckets import buckets
-from planner.search.budget import beyond_peak, budget, host_budget
+from planner.search.budget import beyond_peak, budget, host_budget, with_room
 from planner.search.kernels import variants
 from planner.search.passes import laid_out
 from planner.search.plan import Plan
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 ROOM = 0.02
 """What passes of many sizes may fragment, as a share of their peak."""
-RECORDED = 0.12
-"""What recorded passes may fragment, as a share of their peak: 3% to 12% on an H100."""
 LESS = 0.9
 """What passes may need where a rehearsed plan ran out of memory, as a share of its estimate: only a
 few tokens less would run out again."""
@@ -166,7 +164,7 @@ class Candidates(Space):
     def wanted(self, plan: Profile) -> int:
         """Return what must be available for a plan, in bytes: its peak, with what recorded passes
         may fragment, and what several cards need besides."""
-        found = _with_room(self.need(plan), plan)
+        found = with_room(self.need(plan), plan)
         if plan.parallel == "single":
             return found
         return found + beyond_peak(self._estimate(plan), plan)
@@ -225,7 +223,3 @@ class Candidates(Space):
         kept = ("_estimates", "timed", "scale", "steps")
         found.__dict__.update({name: getattr(self, name) for name in kept if name in vars(self)})
         return found
-
-
-def _with_room(peak_bytes: int, plan: Profile) -> int:
-    return round(peak_bytes * (1 + RECORDED)) if plan.graph_sizes else peak_bytes

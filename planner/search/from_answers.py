@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from lockfiles.engines import ENGINES
 from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
@@ -189,14 +188,6 @@ def _layers(found: Candidates) -> Iterator[Contradiction]:
 
 def _spread(found: Candidates) -> Iterator[Contradiction]:
     asked, on_cpu = found.request, found.machine.kind == "cpu"
-    yield (
-        on_cpu and asked.parallel is not None and not ENGINES[asked.parallel].on_cpu,
-        (
-            Key("machine.parallel"),
-            f" is `{asked.parallel}`, which needs GPUs, but the plan is for a CPU.",
-        ),
-        Answer("machine.parallel", "auto"),
-    )
     yield (
         on_cpu and asked.offload not in (None, "none"),
         (

@@ -57,11 +57,11 @@ def _recorded(candidates: Candidates, chosen: Profile) -> str:
         longer = gain is not None and gain > TIE
         return f"{said} Without, a run would take {gain:.0%} longer." if longer else said
     if other is None:
-        return "Passes are not recorded: no plan that records them fits."
+        return "CUDA graphs are not used: no plan with them fits in memory."
     if problem := timed_reasons.trouble(candidates, other):
-        return f"Passes are not recorded: when that was timed, {problem}."
+        return f"CUDA graphs are not used: when that was timed, {problem}."
     if gain is None:
-        return "Passes are not recorded: how fast this card and its host are is not known."
+        return "CUDA graphs are not used: how fast this card and its host are is not known."
     return "CUDA graphs would not make this run faster: its passes keep the card busy without."
 
 

@@ -42,14 +42,14 @@ def bounds(candidates: Candidates, chosen: Profile) -> dict[str, str]:
         said = "Flash attention reads the bounds of the rows: no row sees another, without a mask."
     elif getattr(candidates.model, "drops_scores", False):
         said = (
-            "A mask keeps the rows of a pass apart: torch's flash attention by bounds has no "
-            "dropout, and this model's attention has."
+            "A mask keeps the rows of a pass apart: torch's flash attention for concatenated rows "
+            "has no dropout, and this model's attention has."
         )
     else:
         family = candidates.model.architecture.family
         said = (
-            f"A mask keeps the rows of a pass apart: torch's flash attention by bounds does not "
-            f"compute `{family}` on this card."
+            f"A mask keeps the rows of a pass apart: torch's flash attention for concatenated "
+            f"rows does not support `{family}` on this card."
         )
     return {"train.attention": said}
 

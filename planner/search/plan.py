@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from planner.memory import Estimate
-from planner.search.budget import HOST_PROCESS_BYTES, beyond_peak, whole_card_bytes
+from planner.search.budget import HOST_PROCESS_BYTES, beyond_peak, whole_card_bytes, with_room
 from planner.setup.setup import Profile
 
 
@@ -36,8 +36,10 @@ class Plan:
 
     @property
     def wanted_bytes(self) -> int:
-        """Bytes that must be available to each process."""
-        return self.allocated_bytes + beyond_peak(self.estimate, self.profile)
+        """Bytes that must be available to each process, which the budget is compared with: the
+        peak, with what recorded passes may fragment and what several cards need besides."""
+        peak = with_room(self.allocated_bytes, self.profile)
+        return peak + beyond_peak(self.estimate, self.profile)
 
     @property
     def fits(self) -> bool:

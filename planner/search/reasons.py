@@ -38,15 +38,23 @@ def frozen(aside: int) -> str:
 def _method(candidates: Candidates, chosen: Profile) -> str:
     if candidates.request.method:
         return YOURS
-    need, budget = gib(candidates.need(chosen)), gib(candidates.budget_bytes)
+    need, budget = gib(candidates.wanted(chosen)), gib(candidates.budget_bytes)
     if chosen.method == "lora":
         share = f"{need.removesuffix(' GiB')} of {budget}"
-        return f"LoRA fits without quantization: needs {share} available."
+        return (
+            f"LoRA fits without quantization: needs {share} available{_peak(candidates, chosen)}."
+        )
     least = candidates.least("lora")
     return (
-        f"LoRA needs at least {gib(candidates.need(least))}, but only {budget} is available; "
-        f"QLoRA needs {need}."
+        f"LoRA needs at least {gib(candidates.wanted(least))}, but only {budget} is available; "
+        f"QLoRA needs {need}{_peak(candidates, chosen)}."
     )
+
+
+def _peak(candidates: Candidates, plan: Profile) -> str:
+    """Return the peak of a plan in parentheses, where it is not all that the plan needs."""
+    peak = gib(candidates.need(plan))
+    return "" if peak == gib(candidates.wanted(plan)) else f" (its peak of {peak}, plus overhead)"
 
 
 def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
@@ -104,7 +112,8 @@ def _micro_batch(candidates: Candidates, chosen: Profile) -> str:
     if larger := next_larger(candidates, chosen):
         fits = candidates.fits(larger)
         return (
-            f"Micro-batch {micro} needs {gib(candidates.wanted(chosen))}; "
+            f"Micro-batch {micro} needs {gib(candidates.wanted(chosen))}"
+            f"{_peak(candidates, chosen)}; "
             f"{larger.micro_batch} would need {gib(candidates.wanted(larger))}"
             + (slower(candidates, larger, chosen) if fits else of_budget(candidates))
         )

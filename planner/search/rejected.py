@@ -104,7 +104,7 @@ def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
 
 def refusal(candidates: Candidates) -> DoesNotFit:
     """Return the error for a machine on which no plan fits, with a change that would help."""
-    smallest = min(map(candidates.least, candidates.kinds), key=candidates.need)
+    smallest = min(map(candidates.least, candidates.kinds), key=candidates.wanted)
     return DoesNotFit(nothing_fits(candidates, smallest), fix=_way_out(candidates, smallest))
 
 

@@ -30,10 +30,15 @@ class Sent:
         """Seconds of the last step plus the last checkpoint; at most an hour each."""
         return sum(self._seconds.values())
 
-    def stalest(self) -> tuple[int | None, float]:
-        """Return which process was silent longest, and for how many seconds; None for rank 0, and
-        before any was heard. Whatever is not a heartbeat of another one is of rank 0."""
-        now = time.monotonic()
+    @property
+    def heard(self) -> bool:
+        """Whether a process that has not ended was heard."""
+        return bool(self._heard)
+
+    def stalest(self, now: float) -> tuple[int | None, float]:
+        """Return which process was silent longest, and for how many seconds until `now`, a time up
+        to which all that was sent has been read; None for rank 0, and before any was heard.
+        Whatever is not a heartbeat of another one is of rank 0."""
         if not self._heard:
             return None, now - self._began
         rank = min(self._heard, key=lambda one: self._heard[one])

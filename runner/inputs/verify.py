@@ -68,7 +68,7 @@ def check_whole(lock: Lock) -> None:
     Raises UsageProblem if it needs a newer Tunelock or adapts layers that the model does not have,
     and DigestDiffers if it was edited: results are stored under its digests.
     """
-    here = _version_here()
+    here = version_here()
     if here and _numbers(lock.requires_runner) > _numbers(here):
         raise UsageProblem(
             f"The lock needs Tunelock {lock.requires_runner} or newer, but this is {here}.",
@@ -104,7 +104,7 @@ def _check_targets(lock: TrainingLock) -> None:
             )
 
 
-def _version_here() -> str:
+def version_here() -> str:
     """Return this program's version; empty in a checkout that is not installed."""
     try:
         return version("tunelock")

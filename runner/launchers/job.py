@@ -56,7 +56,7 @@ class Job:
     pushes_to: str
     """The Hub repository that the lock pushes to; empty for none."""
     package: str
-    """What to install: Tunelock with the extras that the run needs."""
+    """What to install: this version of Tunelock, with the extras that the run needs."""
 
     @property
     def cards(self) -> int:
@@ -94,8 +94,12 @@ def job_of(
     wanted: Sequence[str],
     found: Mapping[str, Path],
     pushes_to: str,
+    version: str,
 ) -> Job:
-    """Return the job of a lock; `wanted` are its local inputs and `found` their known paths."""
+    """Return the job of a lock; `wanted` are its local inputs and `found` their known paths.
+
+    `version` is this program's, which all machines must have; empty where it is unknown.
+    """
     parallel, seconds = lock.parallel, lock.prediction.seconds
     source = lock.model.source
     needed = math.ceil(lock.prediction.peak_bytes * parallel.on_each * 1.25 / _GIB)
@@ -112,7 +116,8 @@ def job_of(
         inputs={name: found.get(name) for name in wanted},
         model=source.removeprefix("hf:") if source.startswith("hf:") else "",
         pushes_to=pushes_to,
-        package=f"tunelock[{','.join(_extras(lock, found.values()))}]",
+        package=f"tunelock[{','.join(_extras(lock, found.values()))}]"
+        + (f"=={version}" if version else f">={lock.requires_runner}"),
     )
 
 

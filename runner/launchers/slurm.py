@@ -64,7 +64,7 @@ def _head(job: Job, lock: str) -> list[str]:
         "`scancel JOB`.",
         "",
         "Fill in: what your cluster needs of the commented lines (partition, account), and how its",
-        "machines find `tunelock` (an environment, a module).",
+        f"machines find `tunelock` (an environment or a module with `{job.package}`).",
         f"All machines must see this folder under the same path: {folder}",
         *(["They must also see the inputs of the lock:", *inputs] if inputs else []),
         *([f"The base model `{job.model}` is downloaded to HF_HOME: share it, too."]

@@ -12,6 +12,7 @@ class Ends:
     """How the processes of one machine ended."""
 
     host: str
+    """Its name; empty for a run on one machine."""
     codes: Mapping[int, int]
     """Rank to exit code, or minus the signal's number, of those that failed."""
     code: int = 0
@@ -36,8 +37,10 @@ def machine(rank: int, host: str, processes: str) -> str:
     return f"Machine {rank} (`{host}`, {processes})"
 
 
-def explained(ends: Iterable[Ends]) -> str:
+def explained(ends: Iterable[Ends], stage: str = "") -> str:
     """Return which process was killed and where, as a sentence; empty if none was.
+
+    `stage` names it instead of its machine, for a run on one.
 
     One that ended by SIGTERM explains nothing: torchrun ends the rest by it. One that aborted may
     have lost another that was killed.
@@ -49,11 +52,12 @@ def explained(ends: Iterable[Ends]) -> str:
         if code < 0 and code != -signal.SIGTERM
     ]
     killed.sort(key=lambda found: found[2] == signal.SIGABRT)
-    return _killed(*killed[0]) if killed else ""
+    return _killed(*killed[0], stage) if killed else ""
 
 
-def _killed(rank: int, one: Ends, number: int) -> str:
+def _killed(rank: int, one: Ends, number: int, stage: str) -> str:
     why = ", possibly because memory ran out" if number == signal.SIGKILL else ""
     said = f": {one.said}" if one.said and number == signal.SIGABRT else "."
     name = signal.Signals(number).name
-    return f"Process {rank} (on `{one.host}`) was ended by {name}{why}{said}"
+    where = f"of `{stage}`" if stage else f"(on `{one.host}`)"
+    return f"Process {rank} {where} was ended by {name}{why}{said}"

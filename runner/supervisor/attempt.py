@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lockfiles import receipt
@@ -17,10 +18,12 @@ from lockfiles.fixes import Advice
 from lockfiles.lock import Lock
 from lockfiles.stage_kinds.registry import KINDS
 from runner.engines.engine import STAGE, engine_of, processes_of
+from runner.engines.meeting import ENDS_VARIABLE, read_ends
 from runner.environments import packages
 from runner.environments.variables import environment
 from runner.inputs import verify
-from runner.nodes.machines import Machines
+from runner.nodes.machines import ENDS, Machines
+from runner.nodes.words import Ends, explained
 from runner.runs.events import Writer, read
 from runner.runs.folder import EVENTS, LOG, PUBLISHED, Held, StagePlace, place
 from runner.runs.kind import of_kind
@@ -157,6 +160,11 @@ class Attempt:
             verify.check_kept(at.final / tensors, report["digests"])
 
     def _launch(self, name: str, at: StagePlace) -> None:
+        with TemporaryDirectory(prefix="tunelock-") as private:
+            self._launch_telling(name, at, Path(private) / ENDS)
+
+    def _launch_telling(self, name: str, at: StagePlace, ends: Path) -> None:
+        """Launch a stage, whose processes' ends are written to the file `ends`."""
         job = {
             "stage": name,
             "run": str(self.folder),
@@ -173,7 +181,7 @@ class Attempt:
             again=self._again(name),
             arguments=engine.arguments(STAGE, path, processes_of(self.lock)),
             environment=environment(self.lock, online=of_kind(at.kind).online)
-            | (spread.begin(engine) if spread else dict(engine.variables)),
+            | (spread.begin(engine) if spread else {**engine.variables, ENDS_VARIABLE: str(ends)}),
             starts_workers=engine.starts_workers,
             job=str(path),
             early=next((one for one in self.early if one.stage == name), None),
@@ -194,7 +202,7 @@ class Attempt:
             self.stop.in_stage = False
         elsewhere = spread.problem(code) if spread else None
         if code != 0:
-            raise elsewhere or self._problem(name, code, since)
+            raise elsewhere or self._problem(name, code, since, read_ends(ends))
 
     def _spread(self, name: str, kind: str) -> Spread | None:
         """Return how a stage runs on several machines; None if it runs on this one."""
@@ -219,18 +227,20 @@ class Attempt:
         for one in self.early:
             one.end()
 
-    def _problem(self, name: str, code: int, since: int) -> TunelockError:
+    def _problem(self, name: str, code: int, since: int, codes: Mapping[int, int]) -> TunelockError:
         """Return the error for a stage's exit code, with the stage's own message if it sent one.
 
-        `since` is the byte offset of the stage's first event in the events file.
+        `since` is the byte offset of the stage's first event in the events file, and `codes` say
+        how the processes that it started failed, by rank.
         """
         ended = (-signal.SIGTERM, -signal.SIGKILL)
         if code == Stopped.exit_code or (self.stop.asked() and code in ended):
             return self._stopped()
         if code < 0:
+            why = ", possibly because memory ran out" if code == -signal.SIGKILL else ""
+            said = f"The stage `{name}` was ended by {signal.Signals(-code).name}{why}."
             return RunFailed(
-                f"The stage `{name}` was ended by {signal.Signals(-code).name}"
-                f"{', possibly because memory ran out' if code == -signal.SIGKILL else ''}.",
+                explained([Ends("", codes)], name) or said,
                 fix=Advice(f"run the same command again to {self._again(name)}"),
             )
         failure = _last_failure(self.folder / EVENTS, name, since)

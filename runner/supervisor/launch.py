@@ -28,6 +28,9 @@ from runner.runs.safe_folder import OwnFolder
 from runner.supervisor.early import Early
 from runner.supervisor.processes import POLL_SECONDS, Processes
 
+_BLOCK_BYTES = 1 << 16
+"""How much is read from the pipe at once."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -59,7 +62,8 @@ class Limits:
     quiet_seconds: float = 600.0
     """Without an event from a live process until a warning; the stage keeps running."""
     lost_seconds: float = math.inf
-    """Without a heartbeat of one of its processes until the stage is ended."""
+    """Without a heartbeat of one of its processes until the stage is ended, from the first on: one
+    that has not begun yet may be slow to start."""
     grace_seconds: float = 120.0
     """From SIGTERM to SIGKILL, on top of twice the time of its last step and checkpoint."""
 
@@ -144,7 +148,7 @@ class _Follower:
         self._supervision = supervision
         self._sent = Sent()
         self._open = True
-        self._progressed = time.monotonic()
+        self._progressed = self._emptied = time.monotonic()
         self._stalled = self._quiet = self._killed = False
         self._silent = 0.0
         self._until: float | None = None
@@ -157,14 +161,20 @@ class _Follower:
                 ended = not self._processes.alive()  # checked first: then the pipe holds the rest
                 self._take(ended)
             else:
+                self._emptied = time.monotonic()
                 with suppress(subprocess.TimeoutExpired):
                     self._processes.child.wait(POLL_SECONDS)
 
     def _take(self, ended: bool) -> None:
+        """Read what the stage sent, and note until when all of it has been read."""
+        began = time.monotonic()
         if not select.select([self._reader], [], [], 0 if ended else POLL_SECONDS)[0]:
+            self._emptied = began
             self._open = not ended
             return
-        block = os.read(self._reader, 1 << 16)
+        block = os.read(self._reader, _BLOCK_BYTES)
+        if len(block) < _BLOCK_BYTES:
+            self._emptied = began
         if not block:
             self._open = False
             return
@@ -175,19 +185,21 @@ class _Follower:
             self._writer.append(self._stage, kind, fields)
 
     def _hear(self) -> None:
-        _, silent = self._sent.stalest()
+        _, silent = self._sent.stalest(time.monotonic())
         if self._stalled and silent < self._silent:
             self._stalled = False
             words = f"`{self._stage}` is responding again after {self._silent:.0f} s"
             self._warn(words, stalled_seconds=0)
 
     def _note_silence(self) -> None:
-        rank, silent = self._sent.stalest()
-        quiet = time.monotonic() - self._progressed
+        """Warn of silence, as of the last time that the pipe was empty: what waits in it while this
+        process is held up does not count."""
+        rank, silent = self._sent.stalest(self._emptied)
+        quiet = self._emptied - self._progressed
         who = f"`{self._stage}`" if rank is None else f"process {rank} of `{self._stage}`"
         if self._stalled:
             self._silent = max(self._silent, silent)
-        if silent > self._limits.lost_seconds:
+        if self._sent.heard and silent > self._limits.lost_seconds:
             self._processes.kill()
             raise RunFailed(
                 f"{who[0].upper()}{who[1:]} has sent no heartbeat for {silent:.0f} s: it is "

@@ -105,8 +105,8 @@ def deaf(line: Line) -> None:
 
 def one_of_two_is_stopped(line: Line) -> None:
     """Beat as rank 0, while rank 1 has beaten once."""
-    line.send("started", process=os.getpid())
     os.write(line._descriptor, b'{"kind": "heartbeat", "rank": 1}\n')
+    line.send("started", process=os.getpid())
     with heartbeat(line.beat, 0.05):
         time.sleep(1.0)
     line.send("step", step=1)

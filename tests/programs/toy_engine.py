@@ -20,7 +20,7 @@ ASKED = Question(
 )  # fmt: skip
 RECORDS = {
     "lockfiles.engines.pair": Engine(
-        least_processes=2, most_processes=2, on_cpu=True, answers=("machine.pair_port",)
+        least_processes=2, most_processes=2, answers=("machine.pair_port",)
     ),
     "planner.parallelism.pair": PlannedEngine("two at a time", questions=(ASKED,)),
 }

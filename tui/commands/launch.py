@@ -61,7 +61,8 @@ def _written(place: Path, way: str, located: dict[str, Path]) -> str:
     wanted = locks.read(place).training()
     verify.check_whole(wanted)
     found = locations.known(wanted, place, located)
-    job = job_of(wanted, place, locations.wanted(wanted), found, pushes_to(wanted))
+    inputs, version = locations.wanted(wanted), verify.version_here()
+    job = job_of(wanted, place, inputs, found, pushes_to(wanted), version)
     writers = {
         "slurm": slurm.script, "kubernetes": kubernetes.jobset, "pytorchjob": kubernetes.pytorchjob,
         "skypilot": skypilot.task,

@@ -14,12 +14,19 @@ from planner.search.wording import NAMES
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
-_HEAD = ("method", "fits", "peak", "budget", "batch", "checkpointing", "step")
+_HEAD = ("method", "fits", "needs", "budget", "batch", "checkpointing", "step")
 
 
 def page(request: Subject, found: Sequence[Answer]) -> list[str]:
     """Return the model and the machine, a line per method, and the reasons."""
-    lines = [_model(request), *_machine(request), *folded(_rows(request)), "", *_table(found)]
+    lines = [
+        _model(request),
+        *_quantized(request),
+        *_machine(request),
+        *folded(_rows(request)),
+        "",
+        *_table(found),
+    ]
     for answer in found:
         name = NAMES[answer.plan.profile.method]
         setting = _setting(answer, differ=bool(request.lengths))
@@ -33,6 +40,20 @@ def _model(request: Subject) -> str:
     license = f", license {model.license}" if model.license else ""
     gated = f", gated on the Hub (seen {model.gate_seen})" if model.gated else ""
     return f"{named(model.name)}: {_count(model.parameters)} parameters{license}{gated}"
+
+
+def _quantized(request: Subject) -> list[str]:
+    """Return which weights the plans are for, where training cannot load the published ones."""
+    model = request.model
+    if not model.quantized:
+        return []
+    copy = "an unquantized copy, which you have to make first"
+    if model.unquantized:
+        copy = f"its unquantized copy `{model.unquantized}`"
+    return folded(
+        f"Its published weights are quantized ({model.quantized}), and training cannot load them. "
+        f"The plans are for {copy}."
+    )
 
 
 def _count(number: int) -> str:
@@ -99,7 +120,7 @@ def _row(answer: Answer) -> tuple[str, ...]:
     return (
         NAMES[profile.method],
         "yes" if plan.fits else "no",
-        memory(plan.allocated_bytes),
+        memory(plan.wanted_bytes),
         memory(plan.budget_bytes),
         batch,
         "on" if profile.checkpointing else "off",

@@ -85,7 +85,7 @@ def scan(
     training = TrainingRows()
     more = [training] if held_out else []
     with ThreadPoolExecutor(max_workers=1) as beside:
-        looked = _Looked(chat, beside)
+        looked = _Looked(chat, beside, doing)
         try:
             for batch in _batches(good_rows(rows, bad)):
                 running = running or [*_checks(checks, batch[0].format), *more]
@@ -196,9 +196,11 @@ def _batches(rows: Iterable[Read]) -> Iterator[list[Read]]:
 class _Looked:
     """Measures rows in tokens of a model, or in characters without a model."""
 
-    def __init__(self, chat: Chat | None, beside: Executor) -> None:
-        """Count tokens in the executor `beside`, while the checks run."""
-        self._chat, self._beside = chat, beside
+    def __init__(self, chat: Chat | None, beside: Executor, doing: Callable[[str], None]) -> None:
+        """Count tokens in the executor `beside`, while the checks run; `doing` gets a sentence on
+        each wait for a long row."""
+        self._chat, self._beside, self._doing = chat, beside, doing
+        self._longest = 0
         self._counting: Future[Sequence[int]] | None = None
         self._masks = Masks(chat.template, chat.tokenizer, chat.vocabulary) if chat else None
         self.lengths = OverLength(chat.context, chat.max_length) if chat else OverLength(0)
@@ -209,6 +211,7 @@ class _Looked:
         """Look at rows; their numbers start at `first`."""
         self.end()
         if self._chat:
+            self._longest = max(sum(len(m.content) for m in row.messages) for row in rows)
             self._counting = self._beside.submit(self._tokens, self._chat, first, rows)
         else:
             self._keep([sum(len(m.content) for m in row.messages) for row in rows])
@@ -216,6 +219,8 @@ class _Looked:
     def end(self) -> None:
         """Wait for the token counts of the latest rows."""
         if self._counting:
+            if self._longest >= BATCH_CHARS:
+                self._doing(f"counting the tokens of a row of {self._longest:,} characters")
             self._keep(self._counting.result())
             self._counting = None
 

@@ -64,6 +64,15 @@ def test_a_row_has_the_keys_that_its_file_names(row: dict[str, Any]) -> None:
     assert set(row.get("not_loaded", ())) <= {"buffers", "head", "mtp", "scales", "shared"}
     assert re.fullmatch(r"20\d\d(-(0[1-9]|1[0-2]))?", row.get("seen", "2026"))
     assert row["license"] not in ("", "other")
+    assert set(row.get("quantized", ())) <= set(row["names"])
+    assert not {name for name in row.get("quantized", ()) if name.lower().endswith("bf16")}
+
+
+def test_rows_with_scales_of_weights_are_quantized() -> None:
+    scaled = {
+        name for row in ROWS if "scales" in row.get("not_loaded", ()) for name in row["names"]
+    }
+    assert scaled and all(found(name).quantized for name in scaled)
 
 
 def test_a_gate_has_the_month_in_which_it_was_seen() -> None:

@@ -69,3 +69,13 @@ def test_what_comes_after_the_rows_is_told() -> None:
     done: list[str] = []
     _report(doing=done.append)
     assert done == ["comparing rows", "comparing rows with `held.jsonl`"]
+
+
+def test_a_wait_for_a_long_row_says_what_it_is_for(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = max(sum(len(one.content) for one in row.messages) for row in ROWS)
+    monkeypatch.setattr(scans, "BATCH_CHARS", longest)
+    done: list[str] = []
+    _report(chat, doing=done.append)
+    assert done[0] == f"counting the tokens of a row of {longest:,} characters"

@@ -21,6 +21,22 @@ def test_a_model_is_found_by_folder_file_and_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "quantized", "copy"),
+    [
+        ("openai/gpt-oss-20b", "MXFP4", "unsloth/gpt-oss-20b-BF16"),
+        ("deepseek-ai/DeepSeek-R1", "FP8", ""),
+        ("unsloth/gpt-oss-20b-BF16", "", ""),
+        ("Qwen/Qwen3-8B", "", ""),
+    ],
+)
+def test_a_known_model_says_how_its_weights_are_stored(
+    name: str, quantized: str, copy: str
+) -> None:
+    found = models.find(name)
+    assert (found.quantized, found.unquantized) == (quantized, copy)
+
+
+@pytest.mark.parametrize(
     ("name", "told"),
     [
         ("qwen3-8bb", "the nearest known model is `Qwen/Qwen3-8B`"),

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from planner.fit.answers import answers, refusal
+from planner.fit.machines import named
 from planner.parallelism.layouts import Parallel
+from planner.search.wording import gib
 from tests.planner.fit.test_fit import GIB, cards_of, only, request_of
+from tui.text.fit import page
 
 
 @pytest.mark.parametrize("count", [2, 4, 8])
@@ -21,6 +24,17 @@ def test_several_cards_share_no_more_than_they_must(count: int, size: int) -> No
     at = tried.layouts.index((plan.profile.parallel, plan.profile.offload))
     for layout in tried.layouts[:at]:
         assert not tried.fits(tried.profile("full", 1, True, layout=layout))
+
+
+def test_what_a_plan_needs_is_one_number_in_the_table_and_the_reasons() -> None:
+    request = request_of(named("H100:4"), method="full")
+    answer = answers(request)[0]
+    profile, needs = answer.plan.profile, answer.plan.wanted_bytes
+    assert profile.parallel != "single" and needs > answer.plan.allocated_bytes
+    assert needs == request.candidates.wanted(profile)
+    row = page(request, [answer])[5]
+    said = next(one for one in answer.reasons if one.startswith("Micro-batch"))
+    assert f" {gib(needs)} " in row and f"needs {gib(needs)} (its peak of " in said
 
 
 def test_eight_cards_train_whole_what_one_cannot() -> None:

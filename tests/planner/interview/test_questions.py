@@ -166,6 +166,20 @@ def test_typed_text_becomes_an_answer(key: str, typed: str, value: object) -> No
 
 
 @pytest.mark.parametrize(
+    ("key", "text", "hint"),
+    [
+        ("train.learning_rate", "2e-4", "0.0002"),
+        ("method.rank", "8", "rank = 8"),
+        ("train.exact", "true", "exact = true"),
+    ],
+)
+def test_a_number_in_quotes_gets_that_number_as_its_hint(key: str, text: str, hint: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        check({**NEEDED, key: text}, {key: 9})
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
     ("key", "typed", "problem"),
     [
         ("train.epochs", "two", "must be an integer"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planner.memory import estimate
-from planner.search.candidates import RECORDED
+from planner.search.budget import RECORDED
 from tests.planner.memory.test_compiled_layers import model_of, plan
 
 FILE = Path(__file__).parents[2] / "data" / "points" / "recorded.jsonl"

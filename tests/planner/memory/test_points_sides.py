@@ -15,7 +15,7 @@ import pytest
 from planner.data.tokens import layout
 from planner.data.tokens.order import epoch_order
 from planner.memory import estimate
-from planner.search.candidates import RECORDED
+from planner.search.budget import RECORDED
 from planner.setup.setup import Profile
 from tests.gpu.speed import rows as same
 from tests.gpu.speed.line import Line

@@ -23,7 +23,6 @@ def test_an_engine_agrees_with_itself_on_every_floor(name: str) -> None:
     assert not (locked.copies and planned.shards)
     assert not planned.for_one or locked.takes(1)
     assert not planned.for_several or (locked.takes(2) and locked.takes(64))
-    assert not locked.on_cpu or not planned.shards
     if planned.runs:
         assert import_module(f"runner.engines.{name}").ENGINE.name == name
 
@@ -69,9 +68,10 @@ def test_an_engine_that_is_asked_for_is_the_only_one(
     assert list(layouts(ranks, parallel, offload)) == found
 
 
-def test_processes_on_a_cpu_hold_the_model_each() -> None:
-    assert on_cpu(1) == (("single", "none"),)
-    assert on_cpu(3) == on_cpu(3, "zero3") == (("ddp", "none"),)
+def test_processes_on_a_cpu_hold_the_model_each_unless_asked() -> None:
+    assert on_cpu(1) == on_cpu(1, "ddp") == (("single", "none"),)
+    assert on_cpu(3) == (("ddp", "none"),)
+    assert on_cpu(3, "zero3") == (("zero3", "none"),)
 
 
 def test_an_engine_that_is_added_is_asked_planned_and_locked(tmp_path: Path) -> None:

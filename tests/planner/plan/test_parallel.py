@@ -253,19 +253,29 @@ def test_on_a_cpu_both_count_the_files_that_are_there(facts: PlanFacts) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"machine__parallel": "zero2"}, "`machine.parallel` is `zero2`, which needs GPUs"),
-        ({"machine__offload": "all"}, "`machine.offload` is `all`, which needs a GPU"),
-    ],
-)
-def test_a_cpu_shares_no_model(facts: PlanFacts, changes: dict[str, Any], said: str) -> None:
+SEVERAL_ON_CPU: dict[str, Any] = {
+    "machine__processes": 2, "train__exact": False, "method__kind": "lora",
+    "data__validation_fraction": 0,
+}  # fmt: skip
+
+
+def test_a_cpu_offloads_nothing(facts: PlanFacts) -> None:
     on_cpu = replace(CARDS, kind="cpu", gpus=())
-    asked = answers(machine__device="auto", train__exact=False, **changes)
-    with pytest.raises(UsageProblem) as refused:
+    asked = answers(machine__device="auto", train__exact=False, machine__offload="all")
+    with pytest.raises(UsageProblem, match="which needs a GPU") as refused:
         plan(asked, replace(facts, machine=on_cpu))
-    assert said in refused.value.message
+    assert "`machine.offload` is `all`" in refused.value.message
+
+
+@pytest.mark.parametrize("engine", ["auto", "ddp", "zero1", "zero2", "zero3", "fsdp2"])
+def test_processes_on_a_cpu_share_the_model_as_asked(facts: PlanFacts, engine: str) -> None:
+    on_cpu = replace(CARDS, kind="cpu", gpus=())
+    asked = answers(machine__device="cpu", machine__parallel=engine, **SEVERAL_ON_CPU)
+    made = plan(asked, replace(facts, machine=on_cpu))
+    assert made.parallel.engine == ("ddp" if engine == "auto" else engine)
+    assert (made.parallel.processes, made.parallel.offload) == (2, "none")
+    assert lock.parse(lock.write(made)).training() == made
+    check_engine(made)
 
 
 def test_the_lock_knows_which_engines_offload() -> None:

@@ -75,7 +75,7 @@ def test_passes_that_do_not_fit_with_their_recordings_are_said_to_not_fit() -> N
     found = ranking.best(every)
     assert found and not found.checkpointing and not found.graph_sizes
     said = kernel_reasons.why(every, found)["train.graph_sizes"]
-    assert said == "Passes are not recorded: no plan that records them fits."
+    assert said == "CUDA graphs are not used: no plan with them fits in memory."
     roomy = _unlisted(_asked(12, "Qwen/Qwen2.5-0.5B"))
     found = ranking.best(roomy)
     assert found

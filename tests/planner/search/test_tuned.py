@@ -178,7 +178,7 @@ def test_what_failed_is_not_called_slow(on_card: PlanFacts) -> None:
     took = ["failed" if one.graph_sizes else 1.0 for one in plans]
     made = plan(asked, _with(asked, on_card, *took, ran=took.index(1.0)))
     assert not made.train.graph_sizes
-    said = "Passes are not recorded: when that was timed, it failed."
+    said = "CUDA graphs are not used: when that was timed, it failed."
     assert made.why["train.graph_sizes"] == said
 
 

@@ -14,7 +14,6 @@ from runner.runs.holders import workers
 from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
 from tests.runner.engines.test_ddp import STEPS, adapter, planned, run_of, until
 from tests.runner.engines.test_shared_runs import alone as alone
-from tests.runner.engines.test_shared_runs import shared
 
 pytest.importorskip("deepspeed")
 pytestmark = pytest.mark.slow
@@ -24,9 +23,9 @@ Way = tuple[str, int]
 
 def plan(folder: Path, way: Way, **changes: Any) -> None:
     """Plan the training of a folder for an engine."""
-    planned(folder, way[1], **{"method__micro_batch": min(8, 16 // way[1]), **changes})
     if way[0].startswith(("zero", "fsdp")):
-        shared(folder, way[0])
+        changes["machine__parallel"] = way[0]
+    planned(folder, way[1], **{"method__micro_batch": min(8, 16 // way[1]), **changes})
 
 
 def steps(run: Path) -> Sequence[Event]:

@@ -164,7 +164,7 @@ def test_a_killed_process_ends_the_run_and_it_resumes(
     assert time.monotonic() - begun < 10
     assert not is_held(run_of(tmp_path)) and not events(tmp_path, "failed")
     last = read(run_of(tmp_path) / "events.jsonl")[0][-1]
-    assert "was ended by SIGKILL" in last.fields["message"]
+    assert f"Process {victim} of `train` was ended by SIGKILL" in last.fields["message"]
     steps = len(events(tmp_path, "step"))
     finished(tmp_path)
     resumed = [one.fields["step"] for one in events(tmp_path, "step")][steps:]

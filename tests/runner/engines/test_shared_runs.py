@@ -6,14 +6,10 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from safetensors.torch import load_file
 
-from lockfiles import lock
-from planner.plan.integrity import integrity
-from planner.plan.packages import packages
 from runner.runs.events import read
 from runner.runs.holders import is_held, workers
 from tests.journeys.demo_folder import ENVIRONMENT, command
@@ -32,19 +28,6 @@ from tests.runner.engines.test_ddp import (
 pytest.importorskip("deepspeed")
 
 
-def shared(folder: Path, engine: str) -> Path:
-    """Give the lock of a folder, which has two processes, another engine."""
-    path = folder / "run.lock"
-    tables: dict[str, Any] = lock.read(path).model_dump()
-    tables["parallel"] |= {"engine": engine, "bucket": 1_000_000}
-    tables["prediction"]["components"]["process"] += 1 << 29  # a plan would count what it exchanges
-    tables["prediction"]["peak_bytes"] += 1 << 29
-    tables["why"].pop("parallel.engine")
-    tables["packages"] = packages((one["kind"] for one in tables["stage"]), engine)
-    path.write_text(lock.write(lock.of_tables(tables | {"integrity": integrity(tables)})), "utf-8")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The training of one process, done."""
@@ -56,7 +39,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_rank_ends_the_run_and_it_resumes(
     engine: str, alone: Path, tmp_path: Path
 ) -> None:
-    shared(planned(tmp_path, 2), engine)
+    planned(tmp_path, 2, machine__parallel=engine)
     process = subprocess.Popen(
         command("run", "run.lock", "--foreground"),
         cwd=tmp_path,
@@ -75,7 +58,7 @@ def test_a_killed_rank_ends_the_run_and_it_resumes(
     run = run_of(tmp_path)
     assert not is_held(run) and not workers(run) and not events(tmp_path, "failed")
     last = read(run / "events.jsonl")[0][-1]
-    assert "was ended by SIGKILL" in last.fields["message"]
+    assert "Process 1 of `train` was ended by SIGKILL" in last.fields["message"]
     steps = len(events(tmp_path, "step"))
     finished(tmp_path)
     resumed = [one.fields for one in events(tmp_path, "step")][steps:]
@@ -91,7 +74,7 @@ def test_a_killed_rank_ends_the_run_and_it_resumes(
 def test_full_weights_of_many_ranks_are_evaluated_and_merged(tmp_path: Path) -> None:
     """The stages after the training read what two processes have gathered."""
     full = {"method__kind": "full", "train__epochs": 1, "results__evaluate": True}
-    shared(planned(tmp_path / "two", 2, **full), "fsdp2")
+    planned(tmp_path / "two", 2, machine__parallel="fsdp2", **full)
     finished(tmp_path / "two")
     both = finished(planned(tmp_path / "one", 1, **full)), tmp_path / "two"
     paths = [run_of(at) / "stages" / "02-train" / "result" for at in both]

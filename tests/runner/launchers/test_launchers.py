@@ -27,13 +27,13 @@ CARDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def job(at: Path = Path("/home/ana/run.lock"), **tables: Any) -> Job:
+def job(at: Path = Path("/home/ana/run.lock"), version: str = "1.2.3", **tables: Any) -> Job:
     made = LOCK.model_dump() | tables
     made["revision"] = locks.REVISION
     lock = locks.of_tables(made)
     assert isinstance(lock, TrainingLock)
     found = {"model": at.parent / "Qwen-0.5B", "train": at.parent / "it's rows.jsonl.gz"}
-    return job_of(lock, at, ["model", "train", "test"], found, "ana/tuned")
+    return job_of(lock, at, ["model", "train", "test"], found, "ana/tuned", version)
 
 
 ONE: dict[str, Any] = {}
@@ -66,8 +66,10 @@ def test_a_job_installs_what_its_lock_needs() -> None:
     ]
     for tables, extras in cases:
         made = job(**tables)
-        assert f"pip install 'tunelock[{extras}]'" in skypilot.task(made)
-        assert f"`tunelock[{extras}]`" in kubernetes.jobset(made)
+        assert f"pip install 'tunelock[{extras}]==1.2.3'" in skypilot.task(made)
+        for text in (kubernetes.jobset(made), kubernetes.pytorchjob(made), slurm.script(made)):
+            assert f"`tunelock[{extras}]==1.2.3`" in text
+    assert f">={LOCK.requires_runner}'" in skypilot.task(job(version=""))
 
 
 def check(content: Any, schema: Any) -> None:

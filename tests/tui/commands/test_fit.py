@@ -16,8 +16,9 @@ BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
 PLAN_KEYS = [
     "objective", "method", "rank", "length", "micro_batch", "accumulation", "checkpointing",
     "optimizer", "dropout", "pass_tokens", "kernels", "graph_sizes", "parallel", "zero_stage",
-    "offload", "peak_allocated_bytes", "peak_total_bytes", "components", "phase", "budget_bytes",
-    "fits", "step_seconds", "tokens_per_second", "flops_share", "reasons", "traced_allocated_bytes",
+    "offload", "peak_allocated_bytes", "needed_bytes", "peak_total_bytes", "components", "phase",
+    "budget_bytes", "fits", "step_seconds", "tokens_per_second", "flops_share", "reasons",
+    "traced_allocated_bytes",
 ]  # fmt: skip
 PINNED = (
     "--objective", "dpo", "--method", "lora", "--rank", "8", "--length", "512", "--micro-batch",
@@ -57,7 +58,7 @@ def test_the_table_has_a_line_for_each_method() -> None:
     assert lines[4].split() == [
         "method",
         "fits",
-        "peak",
+        "needs",
         "budget",
         "batch",
         "checkpointing",
@@ -67,6 +68,15 @@ def test_the_table_has_a_line_for_each_method() -> None:
     assert all(len(line) <= 80 for line in lines[4:8])
     assert "GiB is available." in done.stdout
     assert done.stderr == ""
+
+
+def test_plans_for_published_weights_that_cannot_be_loaded_say_what_they_are_for() -> None:
+    done = tunelock("fit", "openai/gpt-oss-20b", "--gpu", "H200", "--method", "lora")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == (
+        "Its published weights are quantized (MXFP4), and training cannot load them. "
+        "The plans are for its unquantized copy `unsloth/gpt-oss-20b-BF16`."
+    )
 
 
 def test_main_memory_is_told_where_a_process_needs_some() -> None:
@@ -95,7 +105,7 @@ def test_json_has_exactly_the_keys() -> None:
     for plan in told["plans"]:
         assert list(plan) == PLAN_KEYS
         assert sum(plan["components"].values()) == plan["peak_allocated_bytes"]
-        assert plan["peak_allocated_bytes"] < plan["peak_total_bytes"] < plan["budget_bytes"]
+        assert plan["needed_bytes"] < plan["peak_total_bytes"] < plan["budget_bytes"]
         assert plan["fits"] and plan["reasons"]
 
 
