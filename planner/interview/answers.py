@@ -12,7 +12,7 @@ from lockfiles.intent import MOST_SHOWN_CHARS
 from lockfiles.nearest import nearest
 from planner.interview.exports import ROWS, check_has_rows
 from planner.interview.questions import BY_KEY, QUESTIONS
-from planner.questions.question import Both, Question, When, from_text, normal
+from planner.questions.question import Both, Either, Question, When, from_text, normal
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _check_present(question: Question, answers: Mapping[str, object], file: _Fil
 def _check_unused(question: Question, file: _File) -> None:
     if question.key in file.lines:
         rule = question.applies
-        reason = f" {rule.opposite}" if isinstance(rule, (When, Both)) else " here"
+        reason = f" {rule.opposite}" if isinstance(rule, (When, Both, Either)) else " here"
         raise UsageProblem(
             *file.place(question.key),
             f" does not apply{reason}.",

@@ -2,9 +2,10 @@
 
 from lockfiles import limits
 from lockfiles.engines import SPREADING
-from planner.questions.question import Between, Question, When
+from planner.questions.question import Between, Either, Question, When
 
 _ON_CARDS = When("machine.device", ("cpu",), unless=True)
+_SEVERAL = When("machine.processes", (1,), unless=True)
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -43,7 +44,7 @@ QUESTIONS: tuple[Question, ...] = (
         "The processes are spread evenly over this many equal machines. `tunelock launch` writes "
         "what starts them on a cluster.",
         1,
-        applies=When("machine.processes", (1,), unless=True),
+        applies=_SEVERAL,
         validate=Between(1, limits.MOST_PROCESSES),
     ),
     Question(
@@ -52,9 +53,10 @@ QUESTIONS: tuple[Question, ...] = (
         "choice",
         "How processes share the model",
         "With `ddp`, each process has a full copy. ZeRO 1 to 3 and FSDP2 save memory on each GPU "
-        "but add communication. `auto` shares no more than needed, and on a CPU nothing.",
+        "but add communication. `auto` shares no more than needed.",
         "auto",
         ("auto", *SPREADING),
+        applies=Either(_ON_CARDS, _SEVERAL),
     ),
     Question(
         "machine.offload",

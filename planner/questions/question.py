@@ -74,6 +74,25 @@ class Both:
 
 
 @dataclass(frozen=True)
+class Either:
+    """Applies when at least one of two conditions holds."""
+
+    first: When
+    second: When
+
+    def __call__(self, answers: Mapping[str, object]) -> bool:
+        return self.first(answers) or self.second(answers)
+
+    def __str__(self) -> str:
+        return f"{self.first} or {self.second}"
+
+    @property
+    def opposite(self) -> str:
+        """Where it does not apply, in words that follow "does not apply"."""
+        return f"{self.first.opposite} and {self.second.opposite}"
+
+
+@dataclass(frozen=True)
 class Between:
     """Accepts numbers from `low` to `high`, both included, and perhaps one more below them."""
 

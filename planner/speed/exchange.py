@@ -65,7 +65,7 @@ def exchange(model: Sized, profile: Profile) -> Exchange:
     share = (profile.ranks - 1) / profile.ranks
     trained = share * trained_parameters(model, profile)
     if profile.copied:
-        waits = profile.graph_sizes > 0  # what is replayed does not tell of its gradients
+        waits = profile.graph_sizes > 0  # a replay runs no hooks of gradients
         return Exchange(stepped=2 * trained * profile.adapter_width, overlaps=not waits)
     gradients = profile.width * trained
     if profile.engine.zero_stage == 3:

@@ -129,7 +129,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class _Hook:
-    """Tells an exchange that a gradient has come."""
+    """Lets an exchange know that a gradient has come."""
 
     exchange: Exchange
     bucket: _Bucket

@@ -88,7 +88,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         losses = []
         for at, one in enumerate(joined.passes(inputs), 1):
             last = at == len(inputs["cuts"])
-            if last and self._exchange and not self._fast.graphs:  # replays tell of no gradient
+            if last and self._exchange and not self._fast.graphs:  # a replay runs no hooks
                 self._exchange.begin()
             self._share_router(inputs, at - 1)
             losses.append(self._passed(model, one, scored, sync=last))

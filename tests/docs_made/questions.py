@@ -5,7 +5,7 @@ from itertools import groupby
 
 from planner.interview.exports import ROWS
 from planner.interview.questions import QUESTIONS
-from planner.questions.question import Between, Both, Matches, Question, When
+from planner.questions.question import Between, Both, Either, Matches, Question, When
 
 _INTRO = """\
 # run.toml
@@ -52,7 +52,7 @@ def _facts(question: Question) -> Iterator[str]:
         needed += f" unless {question.optional}"
     yield needed if question.required and question.default == "" else _default(question)
     rule = question.applies
-    if isinstance(rule, When):
+    if isinstance(rule, (When, Either)):
         yield f"Only if {rule}"
     if isinstance(rule, Both):
         yield f"Only if {rule.first} and {rule.second}"
