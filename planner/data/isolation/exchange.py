@@ -96,8 +96,10 @@ class Exchange:
             if place >= len(self._waits):
                 raise Ended(self._place, how="a row that was not requested")
             if place > self._place:
-                self._place, self._late_until = place, 0.0
-                self._row_ends = time.monotonic() + self._waits[place]
+                now, self._place = time.monotonic(), place
+                self._row_ends = now + self._waits[place]
+                if now < self._ends:  # a new row is not late, but all together stay so
+                    self._late_until = 0.0
             del self._heard[: frames.HEADER.size]
 
     def _start(self) -> tuple[int, int, int] | None:
