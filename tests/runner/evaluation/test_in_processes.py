@@ -128,7 +128,8 @@ def test_a_killed_process_ends_the_evaluation_by_name(
     run = run_of(folder)
     assert not is_held(run) and not workers(run) and not sent(folder, "failed")
     last = read(run / "events.jsonl")[0][-1]
-    assert last.fields["message"].startswith("The stage `evaluate` was ended by SIGKILL")
+    named = f"Process {victim} of `evaluate` was ended by SIGKILL"
+    assert last.fields["message"].startswith(named)
     assert last.fields["hint"] == "run the same command again to repeat the stage `evaluate`"
 
 
