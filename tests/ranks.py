@@ -27,6 +27,7 @@ from runner.engines.ddp import ENGINE, MEETING_VARIABLE
 from runner.environments.variables import on_cpu
 from runner.runs.pipe import Line
 from tests import held
+from tests.children import ended
 
 SETTINGS = Train(
     micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-3, schedule="cosine",
@@ -35,8 +36,6 @@ SETTINGS = Train(
 )  # fmt: skip
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _SECONDS = 600.0
-_OTHERS_SECONDS = 20.0
-"""For the other processes of a training, once one of them failed."""
 
 
 @dataclass(frozen=True)
@@ -310,7 +309,7 @@ def _parent(folders: Sequence[Path]) -> int:
         import_module(f"runner.training.{name}")
     for folder in folders:
         case = Case(**json.loads((folder / "case.json").read_bytes()))
-        codes = _ended(_forks(case, folder), _SECONDS)
+        codes = ended(_forks(case, folder), _SECONDS)
         expected = 75 if case.stop_after else 0
         if wrong := [code for code in codes if code != expected]:
             return abs(wrong[0] or 1)
@@ -319,7 +318,7 @@ def _parent(folders: Sequence[Path]) -> int:
 
 def run_forked(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
     """Do the same as `run` in forks of this process, which must not have used a card."""
-    codes = _ended(_forks(case, _ready(case)), seconds)
+    codes = ended(_forks(case, _ready(case)), seconds)
     expected = {75} if case.stop_after else {0}
     assert set(codes) == expected, f"{codes}: {log_of(case)}"
     return left(case)
@@ -327,24 +326,6 @@ def run_forked(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
 
 def _forks(case: Case, folder: Path) -> list[int]:
     return [_forked(case, folder, rank) for rank in range(case.ranks)]
-
-
-def _ended(children: Sequence[int], seconds: float) -> list[int | None]:
-    """Return the exit codes of forks; None for those that are killed after `seconds`."""
-    ends, codes = time.monotonic() + seconds, dict.fromkeys(children)
-    try:
-        while None in codes.values() and time.monotonic() < ends:
-            for child in (one for one, code in codes.items() if code is None):
-                done, status = os.waitpid(child, os.WNOHANG)
-                codes[child] = os.waitstatus_to_exitcode(status) if done else None
-            if any(code not in (None, 0, 75) for code in codes.values()):
-                ends = min(ends, time.monotonic() + _OTHERS_SECONDS)
-            time.sleep(0.02)
-    finally:
-        for child in (one for one, code in codes.items() if code is None):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-    return list(codes.values())
 
 
 def _forked(case: Case, folder: Path, rank: int) -> int:

@@ -49,8 +49,9 @@ class Former:
     """The checkpoints to copy: the best one, and the newest."""
 
 
-def former(lock: Lock, run: Path, own: Path) -> Former:
-    """Return the run that a lock's training is to continue; `own` is the run folder of the lock.
+def former(lock: Lock, run: Path, own: Path, at: Path) -> Former:
+    """Return the run that a lock's training is to continue; `own` is the run folder of the lock,
+    and `at` its file.
 
     Raises UsageProblem where it cannot: `lockfiles.continuing` says which locks it takes.
     """
@@ -58,7 +59,7 @@ def former(lock: Lock, run: Path, own: Path) -> Former:
     if run.resolve() == own.resolve():
         raise UsageProblem(
             f"`{run}` is the run of this lock itself.",
-            fix=Command("tunelock run run.lock", to="resume it"),
+            fix=Command("tunelock run {}", at, to="resume it"),
         )
     if found := obstacle(before, now):
         values = [one_line(word(one), most=40) for one in (found.locked, found.found)]
@@ -67,7 +68,7 @@ def former(lock: Lock, run: Path, own: Path) -> Former:
             f"`{values[1]}` here.",
             fix=Steps((Answer(EFFECTIVE_BATCH, step_rows(before)), PLAN_AGAIN))
             if found.field == EFFECTIVE_BATCH
-            else Command("tunelock diff {} run.lock", run / LOCK, to="see all that differs"),
+            else Command("tunelock diff {} {}", run / LOCK, at, to="see all that differs"),
         )
     if is_held(run):
         raise UsageProblem(

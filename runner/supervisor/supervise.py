@@ -130,7 +130,7 @@ def _source(
     if order.continue_from is None:
         return None
     if lock.training().first("train") in waiting:
-        return continuing.former(lock, order.continue_from, run_at)
+        return continuing.former(lock, order.continue_from, run_at, order.lock)
     notes.append("`--continue-from` has no effect: the training is done")
     return None
 

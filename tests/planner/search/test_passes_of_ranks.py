@@ -92,7 +92,7 @@ def test_passes_are_not_recorded_beside_nccl_unless_asked() -> None:
     plan = best(every)
     assert plan.parallel == "ddp" and not plan.graph_sizes
     assert kernels.may_record(every.model, plan)
-    assert "not tried on several cards" in reasons.why(every, plan)["train.graph_sizes"]
+    assert "not been tried on several cards" in reasons.why(every, plan)["train.graph_sizes"]
     assert best(several(2, model="Qwen/Qwen2.5-0.5B", recorded=True)).graph_sizes
 
 

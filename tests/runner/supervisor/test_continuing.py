@@ -51,7 +51,8 @@ def run_of(runs: Path, name: str, steps: tuple[int, ...], best: int = 0) -> Path
 
 @pytest.fixture
 def source(tmp_path: Path) -> Former:
-    return former(spread(), run_of(tmp_path, "before", (4, 6, 8), best=4), tmp_path / "new")
+    run = run_of(tmp_path, "before", (4, 6, 8), best=4)
+    return former(spread(), run, tmp_path / "new", tmp_path / "my.lock")
 
 
 @pytest.fixture
@@ -149,13 +150,16 @@ def test_what_cannot_be_continued(tmp_path: Path) -> None:
 
     def refusal(lock: TrainingLock = LOCK, folder: Path = run, own: Path = new) -> str:
         with pytest.raises(UsageProblem) as caught:
-            former(lock, folder, own)
+            former(lock, folder, own, tmp_path / "my.lock")
         assert caught.value.hint
         return caught.value.message
 
     assert "`train.seed` is `17` there, and `18` here" in refusal(spread(seed=18))
     assert "`train.effective_batch` is" in refusal(spread(accumulation=2))
     assert "is the run of this lock itself" in refusal(own=run)
+    with pytest.raises(UsageProblem) as itself:
+        former(LOCK, run, run, tmp_path / "my.lock")
+    assert f"tunelock run {tmp_path / 'my.lock'}" in itself.value.hint
     assert "has no `run.lock`" in refusal(folder=tmp_path)
     held = Held(run)
     assert "is still running" in refusal()
