@@ -14,6 +14,7 @@ from planner.data.tokens.example import COMPLETION, Example
 from runner.training.kind import Columns, TrainerKind
 from runner.training.routed import Routed
 from runner.training.scored import taking_all
+from runner.training.shares import Counted
 from runner.training.trainer import Ordered
 
 
@@ -27,15 +28,20 @@ def _columns(rows: Sequence[Example]) -> Columns:
 class Trainer(Ordered, Routed, SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
     """TRL's trainer in the lock's order."""
 
+    def counted(self, padding: Any) -> Any:
+        """Count the tokens of micro-batches: TRL does so on the card."""
+        return Counted(padding)
+
     def compute_loss(self, model: Any, inputs: Any, *given: Any, **named: Any) -> Any:
         """Return TRL's loss: minus the sum of the scored tokens' log-probabilities, divided by the
         scored tokens of the step, or by 1 if it has none.
 
-        In padding-free passes it is computed here without TRL's metrics, for which the host would
-        wait for the card after every pass.
+        It is computed here without TRL's metrics, for which the host would wait for the card after
+        every pass.
         """
         scored = named.get("num_items_in_batch")
-        if not self._pass_tokens or given or scored is None or self.aux_loss_enabled:
+        own = self._pass_tokens or self.model.training
+        if given or scored is None or self.aux_loss_enabled or not own:
             return super().compute_loss(model, inputs, *given, **named)
         with taking_all() if "scored" in inputs else nullcontext():
             found = model(**inputs, use_cache=False, fused_lm_head=True)

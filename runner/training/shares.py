@@ -6,6 +6,7 @@ nothing is scored, since every process has to take part in every all-reduce of g
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from runner.engines.ranks import Ranks
 
 Order = Callable[[int], Sequence[int]]
 """Epoch (from 0) to the order of the row numbers."""
+COUNTED = "counted_tokens"
+"""The key of a micro-batch under which its tokens are, without padding and the blank row."""
 
 
 class Shares(Sampler[list[int]]):
@@ -66,13 +69,30 @@ def is_blank(inputs: Any) -> bool:
     return bool(inputs["input_ids"].shape == (1, 1) and inputs["labels"][0, 0] == IGNORED)
 
 
-def loader(rows: Dataset, shares: Shares, collate: Callable[[Any], Any]) -> DataLoader[Any]:
-    """Return the micro-batches of a process. accelerate's own sharding would fill up the last step
-    with the first rows."""
+def loader(
+    rows: Dataset, shares: Shares, collate: Callable[[Any], Any], device: torch.device
+) -> DataLoader[Any]:
+    """Return the micro-batches of a process, on its device; the host does not wait for their copies
+    to a card. accelerate's own sharding would fill up the last step with the first rows."""
+    on_card = device.type == "cuda"
     found: DataLoader[Any] = DataLoaderShard(
-        rows, batch_sampler=shares, collate_fn=collate, _drop_last=True
-    )
+        rows, device=device, batch_sampler=shares, collate_fn=collate, pin_memory=on_card,
+        _non_blocking=on_card, _drop_last=True,
+    )  # fmt: skip
     return found
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Joins the rows of a micro-batch, and counts their tokens while they are in main memory."""
+
+    padding: Callable[[Any], Any]
+
+    def __call__(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """Return what `padding` returns, with the number of tokens."""
+        found = dict(self.padding(rows))
+        own = 0 if is_blank(found) else sum(len(row["input_ids"]) for row in rows)
+        return found | {COUNTED: own}
 
 
 class Losses:

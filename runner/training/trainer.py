@@ -21,7 +21,7 @@ from runner.training.job import Job
 from runner.training.packing import Packed
 from runner.training.padding_free import PaddingFree
 from runner.training.saving import Saving
-from runner.training.shares import Losses, Shares, is_blank, loader, with_blank
+from runner.training.shares import COUNTED, Losses, Shares, is_blank, loader, with_blank
 from runner.training.spread import Spread
 from runner.training.stored import is_shared
 
@@ -55,6 +55,8 @@ class Ordered(Ahead, Saving, Spread):
         self._accumulation = job.train.accumulation
         self._packing = job.packing
         self._joined: Packed | PaddingFree | None = None
+        self._uncounted = 0
+        """Tokens of this process's micro-batches, before those of a step are added up."""
         super().__init__(job=job, **arguments)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
@@ -68,9 +70,12 @@ class Ordered(Ahead, Saving, Spread):
             return self._whole_steps(self.train_dataset, self._order, self._accumulation, joined)
         if self._ranks.count > 1:
             rows = with_blank(self.train_dataset, padding.pad_token_id)
-            return loader(rows, Shares(self._order, self._micro_batch, self._ranks), padding)
+            shares = Shares(self._order, self._micro_batch, self._ranks)
+            return self._loader(rows, shares, self.counted(padding))
         if self._packing:
             self.data_collator = self._joined = self._joining(padding.pad_token_id)
+        else:
+            self.data_collator = self.counted(padding)
         try:
             found: DataLoader[Any] = super().get_train_dataloader()
         finally:
@@ -82,7 +87,15 @@ class Ordered(Ahead, Saving, Spread):
     ) -> DataLoader[Any]:
         """Return all rows of each step, of which each process lays out its own passes."""
         each = self._micro_batch * accumulation * self._ranks.count
-        return loader(rows, Shares(order, each, Alone()), joined)
+        return self._loader(rows, Shares(order, each, Alone()), joined)
+
+    def _loader(self, rows: Dataset, shares: Shares, joined: Any) -> DataLoader[Any]:
+        return loader(rows, shares, joined, self.args.device)
+
+    def counted(self, padding: Any) -> Any:
+        """Return what joins the rows of a micro-batch, with their `COUNTED` tokens where this
+        trainer does not leave counting to TRL."""
+        return padding
 
     def _joining(self, pad_id: int) -> Packed | PaddingFree:
         """Return what joins the rows of a step."""
@@ -100,7 +113,7 @@ class Ordered(Ahead, Saving, Spread):
             rows, padding = self.eval_dataset, self.data_collator
             shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
             self.gather_function = Losses(self.accelerator.gather, shares)
-            return loader(with_blank(rows, padding.pad_token_id), shares, padding)
+            return self._loader(with_blank(rows, padding.pad_token_id), shares, padding)
         padding = self.data_collator
         if self._pass_tokens:
             self.data_collator = self.passes_of_evaluation()
@@ -122,12 +135,7 @@ class Ordered(Ahead, Saving, Spread):
     def _computed(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor:
         joined = self._joined
         if joined is None:
-            blanks = self._ranks.gathered([int(is_blank(inputs))]) if self._ranks.count > 1 else []
-            loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-            if blanks:
-                self._total_train_tokens -= sum(own for (own,) in blanks)
-                self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
-            return loss
+            return self._in_micro_batches(model, inputs, num_items_in_batch)
         if isinstance(joined, PaddingFree):
             return self.in_passes(joined, model, inputs, num_items_in_batch)
         total = self._total_train_tokens + joined.tokens(inputs)
@@ -137,6 +145,25 @@ class Ordered(Ahead, Saving, Spread):
         self._total_train_tokens = total  # TRL counts padding too
         self._metrics["train"]["num_tokens"] = [total]
         return torch.stack(losses).sum()
+
+    def _in_micro_batches(self, model: Any, inputs: Any, scored: Any) -> torch.Tensor:
+        """Return the loss of a micro-batch, and count its tokens on all processes."""
+        several, total = self._ranks.count > 1, self._total_train_tokens
+        counted = inputs.pop(COUNTED, None)
+        blanks = counted is None and several and self._ranks.gathered([int(is_blank(inputs))])
+        loss: torch.Tensor = super().training_step(model, inputs, scored)
+        if counted is not None:
+            self._uncounted += counted
+            self._total_train_tokens = total
+            if self.accelerator.gradient_state.sync_gradients:
+                every = self._ranks.gathered([self._uncounted])
+                self._total_train_tokens += sum(own for (own,) in every)
+                self._uncounted = 0
+        if blanks:
+            self._total_train_tokens -= sum(own for (own,) in blanks)
+        if several or counted is not None:
+            self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+        return loss
 
     def floating_point_ops(self, inputs: Any) -> int:
         """Count nothing: no event has the count, and counting takes milliseconds of every step."""

@@ -1,6 +1,7 @@
 """ZeRO by DeepSpeed: its configuration, and the float32 values that its processes share."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from planner.models.architecture import architecture
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
 from planner.parallelism.engine import of_engine
+from runner.training.compiled import layers
 from runner.training.job import Job
 from runner.training.stored import STATES
 
@@ -63,6 +65,7 @@ def _zero(job: Job) -> dict[str, Any]:
             "stage3_prefetch_bucket_size": parallel.prefetch,
             "stage3_param_persistence_threshold": min(PERSISTENT_ELEMENTS, _head(job)),
             "stage3_gather_16bit_weights_on_model_save": False,
+            "memory_efficient_linear": False,
         }
     in_main_memory = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
     if parallel.offload != "none":
@@ -116,6 +119,24 @@ def _gloo(*_: Any, **__: Any) -> tuple[str, DistributedType]:
     return "gloo", DistributedType.MULTI_CPU
 
 
+def gathered_at_once(model: Any) -> list[Any]:
+    """Return the layers of a model that stage 3 may gather as one.
+
+    It reduces the gradients of such a layer once that of its input is there: not of layers whose
+    input has none, which are those up to the first one that is trained if embeddings are frozen,
+    and not of layers that share a parameter.
+    """
+    every = list(layers(model))
+    used = Counter(id(one) for layer in every for one in layer.parameters())
+    first = 0
+    if not any(one.requires_grad for one in model.get_input_embeddings().parameters()):
+        trained = (any(one.requires_grad for one in layer.parameters()) for layer in every)
+        first = 1 + next((at for at, found in enumerate(trained) if found), len(every))
+    return [
+        layer for layer in every[first:] if all(used[id(one)] == 1 for one in layer.parameters())
+    ]
+
+
 class Zero:
     """The shared values of a trainer that DeepSpeed has prepared."""
 
@@ -141,7 +162,15 @@ class Zero:
         return found
 
     def shard(self, model: Any) -> None:
-        """Do nothing: DeepSpeed does it when the trainer prepares its model."""
+        """Have stage 3 gather a layer at once, when the trainer prepares its model.
+
+        Its hooks around each module within a layer take the host longer than the layer takes a card.
+        """
+        if self._stage == 3:
+            from deepspeed.utils import set_z3_leaf_module
+
+            for layer in gathered_at_once(model):
+                set_z3_leaf_module(layer, True)
 
     def prepared(self, trainer: Any) -> None:
         """Take what the trainer has prepared."""

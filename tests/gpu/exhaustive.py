@@ -169,7 +169,7 @@ def summary(found: Sequence[Line]) -> Iterator[str]:
         for line in sorted(done, key=tokens_per_second, reverse=True):
             mark = " (chosen)" if line["chosen"] else ""
             yield f"{tokens_per_second(line):8.0f} tokens/s  {line['name']}{mark}"
-        yield from _shares(done)
+        yield from _shares(done) if done else ()
 
 
 def _shares(done: Sequence[Line]) -> Iterator[str]:

@@ -208,9 +208,9 @@ def measured(search: Search, plan: Profile, bases: Path) -> Line:
     return found | {"measured": own | kept(told)["by_rank"][0]}
 
 
-def _due(searches: Sequence[Search], done: set[str]) -> Iterator[tuple[Search, Profile]]:
+def _due(searches: Sequence[Search], done: set[str], most: int) -> Iterator[tuple[Search, Profile]]:
     """Yield the plans that were not run: all chosen ones, then the others of each model in turn."""
-    for turn in range(MOST):
+    for turn in range(min(most, MOST)):
         for search in searches:
             for plan in search.plans[turn : turn + 1]:
                 if search.line(plan)["name"] not in done:
@@ -234,6 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.add_argument("out", nargs="?", type=Path)
     given.add_argument("--ranks", type=int, default=2)
     given.add_argument("--only", default="", help="models with this text")
+    given.add_argument("--most", type=int, default=MOST, help="plans of a model")
     given.add_argument("--seconds", type=float, default=1e9, help="start no plan after this")
     given.add_argument("--bases", type=Path, default=Path(tempfile.gettempdir()) / "several")
     given.add_argument("--cpu", action="store_true", help="train tiny models in float32")
@@ -251,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.bases.mkdir(parents=True, exist_ok=True)
     done = {one["name"] for one in every(asked.out) if not one["error"]}
     code = 0
-    for search, plan in _due(searches, done):
+    for search, plan in _due(searches, done, asked.most):
         if time.monotonic() > ends:
             print("no time for all plans", flush=True)
             code = LEFT

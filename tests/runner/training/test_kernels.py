@@ -19,7 +19,7 @@ def step(family: str, method: str, packages: Path | str = "") -> dict[str, float
     words = [sys.executable, "-m", PROGRAM, family, method, *([str(packages)] if packages else [])]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

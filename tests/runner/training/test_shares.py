@@ -5,8 +5,11 @@ from itertools import zip_longest
 
 import pytest
 import torch
+from datasets import Dataset
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from runner.training.shares import Losses, Shares
+from runner.training.padding_free import PaddingFree
+from runner.training.shares import COUNTED, Counted, Losses, Shares, loader, with_blank
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,40 @@ def test_losses_count_as_often_as_there_are_rows() -> None:
     losses = Losses(lambda own: next(gathered), first)
     found = torch.cat([losses(torch.zeros(4)), losses(torch.zeros(4))])
     assert found.tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 2
+
+
+def rows_of(*lengths: int) -> Dataset:
+    ids = [list(range(3, 3 + length)) for length in lengths]
+    return Dataset.from_dict({"input_ids": ids, "labels": ids})
+
+
+def test_the_tokens_of_micro_batches_are_counted_without_padding_and_blank_rows() -> None:
+    rows, counted = with_blank(rows_of(4, 2, 5), 0), Counted(DataCollatorForLanguageModeling(0))
+    found = [
+        [batch[COUNTED] for batch in loader(rows, one, counted, torch.device("cpu"))]
+        for one in shares(3, 2, 2)
+    ]
+    assert sum(map(sum, found)) == 4 + 2 + 5
+    assert [len(one) for one in found] == [1, 1]
+    alone = [
+        batch[COUNTED] for batch in loader(rows, shares(3, 1, 4)[3], counted, torch.device("cpu"))
+    ]
+    assert alone == [0]
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_process_finds_its_rows_on_its_own_device(passes: bool) -> None:
+    joined = PaddingFree(8, 5, bounded=True, rank=1, ranks=2)
+    collate = joined if passes else DataCollatorForLanguageModeling(0)
+    (batch,) = loader(rows_of(4, 2, 5, 3), shares(4, 4, 1)[0], collate, torch.device("meta"))
+    assert {one.device.type for one in _tensors(batch)} == {"meta"}
+
+
+def _tensors(batch: object) -> list[torch.Tensor]:
+    if isinstance(batch, torch.Tensor):
+        return [batch]
+    if isinstance(batch, dict):
+        batch = list(batch.values())
+    return (
+        [own for one in batch for own in _tensors(one)] if isinstance(batch, list | tuple) else []
+    )
