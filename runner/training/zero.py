@@ -65,7 +65,7 @@ def _zero(job: Job) -> dict[str, Any]:
             "stage3_prefetch_bucket_size": parallel.prefetch,
             "stage3_param_persistence_threshold": min(PERSISTENT_ELEMENTS, _head(job)),
             "stage3_gather_16bit_weights_on_model_save": False,
-            "memory_efficient_linear": False,
+            "memory_efficient_linear": False,  # its own function for F.linear, in Python
         }
     in_main_memory = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
     if parallel.offload != "none":
@@ -164,7 +164,7 @@ class Zero:
     def shard(self, model: Any) -> None:
         """Have stage 3 gather a layer at once, when the trainer prepares its model.
 
-        Its hooks around each module within a layer take the host longer than the layer takes a card.
+        The hooks around each module in a layer take the host longer than the layer takes a card.
         """
         if self._stage == 3:
             from deepspeed.utils import set_z3_leaf_module

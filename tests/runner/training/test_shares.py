@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
 import pytest
 import torch
@@ -87,7 +88,7 @@ def test_a_process_finds_its_rows_on_its_own_device(passes: bool) -> None:
     assert {one.device.type for one in _tensors(batch)} == {"meta"}
 
 
-def _tensors(batch: object) -> list[torch.Tensor]:
+def _tensors(batch: Any) -> list[torch.Tensor]:
     if isinstance(batch, torch.Tensor):
         return [batch]
     if isinstance(batch, dict):
