@@ -28,22 +28,23 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
 def _moments(sizes: Sizes, profile: Profile) -> dict[Moment, Held]:
     """Return what a card holds besides at each point.
 
-    Stage 1 keeps all gradients, and reduces them in the last micro-batch; its bucket waits for that
-    (`setup_buckets`), and gradients are freed once they are in it. Stage 2 reduces those of each
-    micro-batch: its part is kept (`all_grad_tensors`), and that of the next is another tensor
-    (`grads_in_partition`), from the first full bucket on.
+    Stage 1 reduces in the last micro-batch: if there are several, it keeps all gradients until
+    then, and its bucket waits (`setup_buckets`). Gradients are freed once they are in the bucket.
+    Stage 2 reduces those of each micro-batch: its part is kept (`all_grad_tensors`), and that of
+    the next is another tensor (`grads_in_partition`), from the first full bucket on. The gradients
+    of embedding and head, if both are one tensor, are added up in a third one.
     """
     n, offloads = profile.ranks, profile.offload != "none"
     bucket = {"communication buckets": profile.width * profile.bucket * (1 + profile.overlaps)}
     own = {"gradients": 0 if offloads else profile.width * sizes.trained // n}
     summed = own if profile.accumulates else {}
     between, last = summed, merged(summed, bucket)
-    if profile.engine.zero_stage == 1:
-        last = merged({"gradients": profile.width * sizes.trained}, bucket)
-        between, summed = (last if profile.accumulates else {}), {}
+    if profile.engine.zero_stage == 1 and profile.accumulates:
+        between = last = merged({"gradients": profile.width * sizes.trained}, bucket)
+        summed = {}
     elif _first_bucket(sizes) > profile.bucket:
         last = merged(last, own)
-    whole = profile.width * sizes.table * (profile.method == "full")
+    whole = profile.width * sizes.table * (profile.method == "full") * (1 + sizes.tied)
     end = merged(merged(summed, own), bucket)
     norm = {"scratch": NORM_BYTES * min(sizes.longest, sizes.trained // n)}
     return {

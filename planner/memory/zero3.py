@@ -1,8 +1,11 @@
 """The memory of ZeRO's stage 3 on one card.
 
 Counted from DeepSpeed 0.19.8 (`deepspeed/runtime/zero/stage3.py`,
-`partitioned_param_coordinator.py`). Weights are gathered module by module. The coordinator gathers
-ahead until `PlannedEngine.live` elements are there, and gathers what a module needs in any case.
+`partitioned_param_coordinator.py`). Weights are gathered layer by layer, as the runner asks for,
+into one buffer that is then split into tensors (`AllGatherCoalescedHandle`). The coordinator keeps
+what the next `PlannedEngine.live` elements use again: at the end of a forward pass the last layers.
+It looks only at modules with weights of their own, and between the embedding and its backward pass
+there is none but layers: the embedding stays.
 """
 
 from planner.memory.shares import Held, Moment, Shares, Sizes, merged, pinned
@@ -38,37 +41,38 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
     return Shares(offloaded, moments, _host(sizes, profile, resident))
 
 
-def live(sizes: Sizes, profile: Profile) -> int:
-    """Return the elements that are gathered at once in a forward pass."""
-    wanted = profile.engine.live + profile.engine.prefetched
-    if sizes.experts:  # gathered together, then split into tensors (`AllGatherCoalescedHandle`)
-        wanted = max(wanted, 2 * sizes.experts)
-    return min(sizes.parameters, wanted)
+def kept(sizes: Sizes, profile: Profile) -> int:
+    """Return the elements of the layers that stay gathered between forward and backward pass."""
+    return min(sizes.parameters, -(-profile.engine.live // sizes.layer) * sizes.layer)
 
 
 def _moments(sizes: Sizes, profile: Profile) -> dict[Moment, Held]:
     """Return what a card holds besides at each point.
 
-    The loss head gathers its weight by itself, and releases it before the gradient of it is cast
-    (`_ChunkedLogProbFunction`). Near the end of the backward pass, the embedding is gathered ahead.
+    Gradients of a layer are reduced once it has all of them. At the end of the backward pass, there
+    is the embedding's gradient.
     """
-    table = profile.width * sizes.table
-    gathered = int(sizes.width * live(sizes, profile))
-    full = profile.method == "full"
-    head = table if sizes.scored and not full else 0
-    ahead = min(table, int(sizes.width * sizes.parameters) - gathered)
-    ending = {"scratch": table if full else 0}  # the embedding's gradient
+    full, table, layer = profile.method == "full", sizes.table, sizes.layer
+    passing = _gathered(sizes, table + 2 * layer + profile.engine.prefetched)
+    turning = _gathered(sizes, table + kept(sizes, profile))
+    head = table * (sizes.scored and not sizes.tied)
+    scored = _gathered(sizes, table + head + kept(sizes, profile))
+    made = {"scratch": profile.width * layer * full}
+    ending = {"scratch": profile.width * table * full}
     cast = 4 * sizes.longest // profile.ranks * (profile.offload != "none")
-    inside = {"gathered weights": gathered}
     return {
-        "start": inside,
-        "layer": inside,
-        "head": {"gathered weights": gathered + head},
-        "last": inside,
-        "first": merged({"gathered weights": gathered + ahead}, ending),
-        "end": {"gathered weights": gathered + ahead, "scratch": cast},
-        "evaluation": {"gathered weights": gathered + head},
+        "start": passing,
+        "layer": passing,
+        "head": scored,
+        "last": merged(turning, made),
+        "first": merged(merged(passing, made), ending),
+        "end": merged(passing, {"scratch": cast}),
+        "evaluation": scored,
     }
+
+
+def _gathered(sizes: Sizes, elements: int) -> Held:
+    return {"gathered weights": int(sizes.width * min(elements, sizes.parameters))}
 
 
 def _step(sizes: Sizes, profile: Profile) -> Held:

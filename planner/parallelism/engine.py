@@ -30,17 +30,17 @@ class PlannedEngine:
     """What a process uses on a card outside torch's allocator, as measured on two cards; 0 for what
     a single process uses."""
     spare: float = 0.0
-    """What its streams may fragment, as a share of the peak, where that is not modeled."""
+    """What its streams may fragment, as a share of the peak, if that is more than what is modeled;
+    measured on two and four H200s."""
     ends_apart: bool = False
     """Whether FSDP2 gathers embedding and head apart from each other."""
     live: int = 0
-    """Elements of gathered weights from which none are gathered ahead
-    (`stage3_max_live_parameters`)."""
+    """Elements of weights that are used again so soon that they stay gathered
+    (`stage3_max_reuse_distance`)."""
     prefetched: int = 0
     """Elements that are gathered ahead for each module (`stage3_prefetch_bucket_size`)."""
     compiles: bool = True
-    """Whether torch can compile layers under it: not where it gathers the weights of each module in
-    a layer by hooks, at each of which a compiled layer would break up."""
+    """Whether layers are compiled under it."""
     group: int = 0
     """Elements that a card updates at once (`sub_group_size`); 0 for all of its part."""
     for_one: bool = False

@@ -11,6 +11,7 @@ ENGINE = PlannedEngine(
     live=1_000_000_000,
     prefetched=50_000_000,
     group=1_000_000_000,
+    spare=0.1,
     compiles=False,
     for_one=True,
     for_several=True,

@@ -55,8 +55,12 @@ def beyond_peak(estimate: Estimate, profile: Profile) -> int:
     keeps, and what several processes use outside the allocator more than one does."""
     if profile.device == "cpu":
         return 0
-    spare = round(profile.engine.spare * estimate.peak.peak_bytes)
-    return estimate.apart_bytes + spare + beyond_one(profile.engine)
+    return kept_besides(estimate, profile.engine) + beyond_one(profile.engine)
+
+
+def kept_besides(estimate: Estimate, engine: PlannedEngine) -> int:
+    """Return the bytes that the allocator keeps besides a peak."""
+    return max(estimate.apart_bytes, round(engine.spare * estimate.peak.peak_bytes))
 
 
 def with_room(peak_bytes: int, profile: Profile) -> int:

@@ -26,6 +26,7 @@ from planner.fit import machines
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
 from planner.machines.probes.probe import probe
+from planner.memory import estimate
 from planner.models.facts import ModelFacts
 from planner.search import from_answers, ranking
 from planner.search.candidates import Candidates
@@ -100,8 +101,16 @@ class Search:
 
     def seconds(self, plan: Profile) -> float:
         """Return the expected seconds of a step."""
-        each = ranking.seconds(self.candidates, plan) or 0.0  # of a rank's own row
-        return each * len(self.lengths) / self.ranks
+        return (ranking.seconds(self.candidates, plan) or 0.0) * len(self.lengths)
+
+    def passing(self, plan: Profile) -> Profile:
+        """Return a plan with the greatest pass of these steps: the one that it was made with is of
+        rows in random order."""
+        if not plan.pass_tokens:
+            return plan
+        laid = layout.passes(self.lengths, plan.pass_tokens, self.ranks)
+        most = max(sum(self.lengths[row] for row in one) for one in laid)
+        return replace(plan, pass_tokens=most, accumulates=len(laid) > self.ranks)
 
     @cached_property
     def chosen(self) -> Profile:
@@ -154,7 +163,8 @@ class Search:
             "name": f"{self.name}: {_words(plan)}", "model": self.name, "method": self.method,
             "chosen": plan == self.chosen, "tokens": sum(self.lengths), "profile": told(plan),
             "predicted": {
-                "allocated_bytes": self.candidates.need(plan), "step_seconds": self.seconds(plan),
+                "allocated_bytes": estimate(self.facts, self.passing(plan)).peak.peak_bytes,
+                "step_seconds": self.seconds(plan),
             },
             "measured": None, "error": "",
         }  # fmt: skip

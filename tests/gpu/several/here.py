@@ -23,9 +23,13 @@ def here() -> dict[str, Any]:
     found = probe(Path("/"))
     if not found.gpus:
         return {"card": "", "host_seconds": 0.0, "links": asdict(found.links)}
-    with patch.dict(os.environ):  # the host's own allocator settings are not those of trainings
-        measured = [one for _, one in each([HOST]) if not isinstance(one, str)]
-    seconds = measured[0].warm_step_seconds if measured else 0.0
+    one_card = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    # the host's own allocator settings are not those of trainings, which have a card each
+    with patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": one_card}):
+        ((_, measured),) = each([HOST])
+    if isinstance(measured, str):
+        print(f"the speed of the host is unknown: {measured}", flush=True)
+    seconds = 0.0 if isinstance(measured, str) else measured.warm_step_seconds
     return {
         "card": found.gpus[0].name, "host_seconds": seconds, "links": asdict(found.links),
         "memory_bytes": found.gpus[0].free_bytes,

@@ -9,7 +9,12 @@ from planner import speed
 from planner.data.tokens import layout
 from planner.memory import estimate
 from planner.models.facts import ModelFacts
-from planner.search.budget import CUDA_CONTEXT_BYTES, beyond_peak, whole_card_bytes
+from planner.search.budget import (
+    CUDA_CONTEXT_BYTES,
+    beyond_peak,
+    kept_besides,
+    whole_card_bytes,
+)
 from planner.setup.batches import Batch
 from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
@@ -42,7 +47,7 @@ def predicted(line: Line, card: Rated) -> Predicted:
     peak = found.peak.peak_bytes
     return Predicted(
         allocated_bytes=peak,
-        reserved_bytes=peak + found.apart_bytes,
+        reserved_bytes=peak + kept_besides(found, profile.engine),
         outside_bytes=profile.engine.outside_bytes or CUDA_CONTEXT_BYTES,
         total_bytes=whole_card_bytes(peak + beyond_peak(found, profile)),
         step_seconds=_seconds(case, line.model, profile, card),

@@ -1,0 +1,57 @@
+"""Step times of trainings by the runner on one, two and four NVIDIA H200s of one host.
+
+Only of those that ran alone on the machine (`tests/planner/memory/test_points_several.py`). What
+ZeRO's stage 3 takes for a layer was fitted to them. The speed of the host was measured on the same
+machine, in one process.
+"""
+
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from planner.search import ranking
+from planner.speed.accelerator import Rated
+from tests.gpu.several.here import card_of
+from tests.gpu.several.line import Line
+from tests.gpu.several.measured import WARM
+from tests.gpu.several.predicted import predicted
+from tests.planner.memory.test_points_several import plan_of, read
+
+WITHIN = 0.25
+
+
+def _card(told: dict[str, Any]) -> Rated:
+    return card_of({"card": told["card"], "host_seconds": told["host_seconds"]})
+
+
+def _errors() -> dict[str, float]:
+    found = {}
+    for told in read("several"):
+        if told["alone"]:
+            line = Line(told["line"], told["ranks"], False)
+            expected = predicted(line, _card(told)).step_seconds
+            name = f"{told['line']}, {told['ranks']} cards"
+            found[name] = expected / median(told["step_seconds"]) - 1
+    return found
+
+
+def test_step_times_are_met() -> None:
+    errors = _errors()
+    for name, error in sorted(errors.items(), key=lambda item: item[1]):
+        print(f"{error:+.0%} {name}")
+    assert max(map(abs, errors.values())) <= WITHIN
+    assert sum(map(abs, errors.values())) / len(errors) <= 0.12
+    assert len(errors) == 14
+
+
+def test_step_times_of_chosen_plans_are_met() -> None:
+    errors = {}
+    for told in read("choices"):
+        plan, search = plan_of(told)
+        candidates = replace(search.candidates)
+        vars(candidates)["card"] = _card(told)  # instead of this machine's
+        expected = (ranking.seconds(candidates, plan) or 0.0) * len(search.lengths)
+        errors[told["name"]] = expected / median(told["step_seconds"][WARM:]) - 1
+    for name, error in errors.items():
+        print(f"{error:+.0%} {name}")
+    assert max(map(abs, errors.values())) <= WITHIN
