@@ -104,7 +104,7 @@ def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
         table=shape.vocabulary * shape.hidden,
         tied=shape.tied,
         scored=scored,
-        layer=_layer(shape),
+        layer=largest_layer(shape),
         inner=max(size for size, _ in _all_trained(shape)[1:]),
         experts=max(block.experts for block in layers.blocks(shape)),
         longest=max(size for size, _ in tensors),
@@ -115,7 +115,8 @@ def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
 
 
 @cache
-def _layer(shape: Architecture) -> int:
+def largest_layer(shape: Architecture) -> int:
+    """Return the elements of the largest layer."""
     return max(block.linear_elements + block.experts for block in layers.blocks(shape))
 
 

@@ -1,11 +1,13 @@
 """The memory of ZeRO's stage 3 on one card.
 
 Counted from DeepSpeed 0.19.8 (`deepspeed/runtime/zero/stage3.py`,
-`partitioned_param_coordinator.py`). Weights are gathered layer by layer, as the runner asks for,
-into one buffer that is then split into tensors (`AllGatherCoalescedHandle`). The coordinator keeps
-what the next `PlannedEngine.live` elements use again: at the end of a forward pass the last layers.
-It looks only at modules with weights of their own, and between the embedding and its backward pass
-there is none but layers: the embedding stays.
+`partitioned_param_coordinator.py`). The runner has it gather layers of up to `PlannedEngine.whole`
+elements at once, into one buffer that is then split into tensors (`AllGatherCoalescedHandle`), and
+the modules of larger ones by themselves.
+
+The coordinator keeps what the next `PlannedEngine.live` elements use again: at the end of a forward
+pass the last layers. It looks only at modules that it gathers. If these are layers, there is none
+with weights of its own between the embedding and its backward pass: the embedding stays, too.
 """
 
 from planner.memory.shares import Held, Moment, Shares, Sizes, merged, pinned
@@ -41,34 +43,50 @@ def shared(sizes: Sizes, profile: Profile, held: Held) -> Shares:
     return Shares(offloaded, moments, _host(sizes, profile, resident))
 
 
-def kept(sizes: Sizes, profile: Profile) -> int:
-    """Return the elements of the layers that stay gathered between forward and backward pass."""
-    return min(sizes.parameters, -(-profile.engine.live // sizes.layer) * sizes.layer)
-
-
 def _moments(sizes: Sizes, profile: Profile) -> dict[Moment, Held]:
     """Return what a card holds besides at each point.
 
-    Gradients of a layer are reduced once it has all of them. At the end of the backward pass, there
-    is the embedding's gradient.
+    Near the end of the backward pass, there is the embedding's gradient.
     """
-    full, table, layer = profile.method == "full", sizes.table, sizes.layer
-    passing = _gathered(sizes, table + 2 * layer + profile.engine.prefetched)
-    turning = _gathered(sizes, table + kept(sizes, profile))
-    head = table * (sizes.scored and not sizes.tied)
-    scored = _gathered(sizes, table + head + kept(sizes, profile))
-    made = {"scratch": profile.width * layer * full}
-    ending = {"scratch": profile.width * table * full}
-    cast = 4 * sizes.longest // profile.ranks * (profile.offload != "none")
+    cast = {"scratch": 4 * sizes.longest // profile.ranks * (profile.offload != "none")}
+    ending = {"scratch": profile.width * sizes.table * (profile.method == "full")}
+    found = _by_layer if sizes.layer <= profile.engine.whole else _by_module
+    passing, head, last, first = found(sizes, profile)
     return {
         "start": passing,
         "layer": passing,
-        "head": scored,
-        "last": merged(turning, made),
-        "first": merged(merged(passing, made), ending),
-        "end": merged(passing, {"scratch": cast}),
-        "evaluation": scored,
+        "head": head,
+        "last": last,
+        "first": merged(first, ending),
+        "end": merged(first, cast),
+        "evaluation": head,
     }
+
+
+def _by_layer(sizes: Sizes, profile: Profile) -> tuple[Held, Held, Held, Held]:
+    """Return what is gathered in a layer's forward pass, at the loss head, and in the backward pass
+    of the last and of the first layer. Gradients of a layer are reduced once all are there."""
+    layer, table = sizes.layer, sizes.table
+    kept = table + -(-profile.engine.live // layer) * layer
+    passing = _gathered(sizes, table + 2 * layer + profile.engine.prefetched)
+    head = _gathered(sizes, kept + table * (sizes.scored and not sizes.tied))
+    made = {"scratch": profile.width * layer * (profile.method == "full")}
+    return passing, head, merged(_gathered(sizes, kept), made), merged(passing, made)
+
+
+def _by_module(sizes: Sizes, profile: Profile) -> tuple[Held, Held, Held, Held]:
+    """Return the same if modules are gathered by themselves.
+
+    The loss head gathers its weight by itself, and releases it before the gradient of it is cast
+    (`_ChunkedLogProbFunction`). Near the end of the backward pass, the embedding is gathered ahead.
+    """
+    wanted = profile.engine.live + profile.engine.prefetched
+    if sizes.experts:  # gathered together, then split into tensors
+        wanted = max(wanted, 2 * sizes.experts)
+    passing = _gathered(sizes, wanted)
+    table = {"gathered weights": profile.width * sizes.table}
+    scored = sizes.scored and profile.method != "full"
+    return passing, merged(passing, table if scored else {}), passing, merged(passing, table)
 
 
 def _gathered(sizes: Sizes, elements: int) -> Held:

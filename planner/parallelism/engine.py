@@ -39,6 +39,9 @@ class PlannedEngine:
     (`stage3_max_reuse_distance`)."""
     prefetched: int = 0
     """Elements that are gathered ahead for each module (`stage3_prefetch_bucket_size`)."""
+    whole: int = 0
+    """Elements of the largest layer whose weights are gathered at once; those of larger layers, and
+    of all if it is 0, module by module."""
     compiles: bool = True
     """Whether layers are compiled under it."""
     group: int = 0

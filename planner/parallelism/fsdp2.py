@@ -8,7 +8,7 @@ ENGINE = PlannedEngine(
     shards="fsdp2",
     collectives=("all-gather", "reduce-scatter"),
     outside_bytes=1_690_000_000,
-    spare=0.15,
+    spare=0.1,
     for_several=True,
     runs=frozenset(["cpu", "cuda"]),
 )

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from planner.memory.facts import Sized
 from planner.memory.resident import weights
+from planner.memory.shares import largest_layer
 from planner.memory.trainable import trained_parameters
+from planner.models import layers
 from planner.models.facts import Architecture
 from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
@@ -20,6 +22,8 @@ from planner.speed.updates import trained_tensors
 
 LAYER_SECONDS = 2.5e-3
 """What ZeRO-3 takes to gather and to release a layer, in each pass; measured on an H200's host."""
+MODULE_SECONDS = 6e-4
+"""What it takes for a module with weights, if these are gathered by themselves; the same."""
 UNIT_SECONDS = 1.3e-3
 """What FSDP2's hooks take for a layer, in the forward and in the backward pass; the same."""
 TENSOR_SECONDS = 1e-4
@@ -127,7 +131,23 @@ def overlaps(model: Sized, profile: Profile) -> bool:
 
 def _units(shape: Architecture, profile: Profile) -> int:
     """Return how many parts of a model are gathered by themselves."""
-    return shape.layers + (1 if profile.engine.shards == "fsdp2" else 2)
+    if profile.engine.shards == "fsdp2":
+        return shape.layers + 1
+    return shape.layers + 2 if _gathers_layers(shape, profile) else _modules(shape, profile)
+
+
+def _gathers_layers(shape: Architecture, profile: Profile) -> bool:
+    return largest_layer(shape) <= profile.engine.whole
+
+
+def _modules(shape: Architecture, profile: Profile) -> int:
+    """Return the modules with weights of their own."""
+    adapted = profile.targets if profile.method != "full" else ()
+    found = 2
+    for block in layers.blocks(shape):
+        own = len(block.linears) + shape.norms_per_layer + (2 if block.experts else 0)
+        found += block.count * (own + 2 * sum(part.name in adapted for part in block.linears))
+    return found
 
 
 def _hooks(shape: Architecture, profile: Profile) -> float:
@@ -137,5 +157,6 @@ def _hooks(shape: Architecture, profile: Profile) -> float:
     if profile.engine.shards == "fsdp2":
         return 2 * UNIT_SECONDS * _units(shape, profile)
     if profile.engine.zero_stage == 3:
-        return (2 + profile.checkpointing) * LAYER_SECONDS * _units(shape, profile)
+        each = LAYER_SECONDS if _gathers_layers(shape, profile) else MODULE_SECONDS
+        return (2 + profile.checkpointing) * each * _units(shape, profile)
     return TENSOR_SECONDS * trained_tensors(shape, profile)

@@ -13,6 +13,7 @@ from planner.models.architecture import architecture
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
 from planner.parallelism.engine import of_engine
+from planner.parallelism.zero3 import ENGINE
 from runner.training.compiled import layers
 from runner.training.job import Job
 from runner.training.stored import STATES
@@ -120,7 +121,8 @@ def _gloo(*_: Any, **__: Any) -> tuple[str, DistributedType]:
 
 
 def gathered_at_once(model: Any) -> list[Any]:
-    """Return the layers of a model that stage 3 may gather as one.
+    """Return the layers of a model that stage 3 gathers as one: those of up to as many elements as
+    the engine's record says.
 
     It reduces the gradients of such a layer once that of its input is there: not of layers whose
     input has none, which are those up to the first one that is trained if embeddings are frozen,
@@ -133,8 +135,16 @@ def gathered_at_once(model: Any) -> list[Any]:
         trained = (any(one.requires_grad for one in layer.parameters()) for layer in every)
         first = 1 + next((at for at, found in enumerate(trained) if found), len(every))
     return [
-        layer for layer in every[first:] if all(used[id(one)] == 1 for one in layer.parameters())
+        layer
+        for layer in every[first:]
+        if all(used[id(one)] == 1 for one in layer.parameters())
+        and _elements(layer) <= ENGINE.whole
     ]
+
+
+def _elements(layer: Any) -> int:
+    """Return the elements of a layer's weights, those of other processes included."""
+    return sum(int(getattr(one, "ds_numel", one.numel())) for one in layer.parameters())
 
 
 class Zero:

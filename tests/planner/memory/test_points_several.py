@@ -1,10 +1,9 @@
 """Peaks of each rank of trainings by the runner on one, two and four NVIDIA H200s of one host.
 
-`several.jsonl` has lines of `tests.gpu.several`, `choices.jsonl` plans of its `choices` (2026-11-27,
-torch 2.11, transformers 5.23, DeepSpeed 0.19.8, random weights at real shapes; peaks from the second
-step on). `alone` tells whether nothing else ran on the machine. What ZeRO's stage 3 keeps gathered
-was found with these points; of the formulas of the others, only the third tensor of stages 1 and 2
-was.
+`several.jsonl` has lines of `tests.gpu.several`, `choices.jsonl` plans of its `choices`: torch
+2.11, transformers 5.23, DeepSpeed 0.19.8, random weights at real shapes, peaks from the second step
+on, 2026-11-27. `alone` tells whether nothing else ran on the machine. What ZeRO's stage 3 keeps was
+found with these points; of the formulas of others, only the third tensor of stages 1 and 2.
 """
 
 import json
@@ -73,7 +72,7 @@ def _plan(told: dict[str, Any]) -> Point:
 def plan_of(told: dict[str, Any]) -> tuple[Profile, Search]:
     """Return a plan, and the search that it is of."""
     own = told["profile"].items()
-    fields = {key: tuple(one) if isinstance(one, list) else one for key, one in own}
+    fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in own}
     plan = Profile(**fields)
     return plan, Search(told["model"].split()[0], told["method"], plan.ranks)
 

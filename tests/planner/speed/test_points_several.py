@@ -21,7 +21,7 @@ WITHIN = 0.25
 
 
 def _card(told: dict[str, Any]) -> Rated:
-    return card_of({"card": told["card"], "host_seconds": told["host_seconds"]})
+    return card_of({"card": told["card"], "host_seconds": told["seconds_of_host"]})
 
 
 def _errors() -> dict[str, float]:

@@ -1,0 +1,114 @@
+"""The `tunelock` command itself on two NVIDIA GPUs of one host, under each engine.
+
+pytest -s -m gpu tests/gpu/test_several_cards.py
+
+The demo is rehearsed, trained in two processes, killed and resumed, evaluated, and merged. Its
+losses are compared with those of one process, in bf16.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lockfiles import lock as locks
+from lockfiles import receipt
+from planner.machines.probes.probe import probe
+from runner.runs.events import read
+from tests.gpu.test_pipeline import carried_out, done, killed_and_gone_on, tell
+from tests.journeys.demo_folder import small
+from tests.journeys.test_run import run_at
+
+CARDS = probe(Path("/")).gpus
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.slow,
+    pytest.mark.skipif(len(CARDS) < 2, reason="there are not two NVIDIA GPUs here"),
+]
+EPOCHS = 4
+BF16 = 0.02
+"""How far losses in bf16 may be apart, relative to one process."""
+WAYS = [
+    ("ddp", "lora"), ("ddp", "qlora"), ("ddp", "full"), ("zero1", "lora"), ("zero2", "full"),
+    ("zero3", "lora"), ("zero3", "full"), ("fsdp2", "lora"), ("fsdp2", "full"),
+]  # fmt: skip
+
+
+def planned(folder: Path, kind: str, processes: int, **changes: object) -> Path:
+    """Plan the demo for some cards."""
+    return small(
+        folder, machine__device="cuda", machine__processes=processes, train__exact=False,
+        method__kind=kind, method__dropout=0.0, train__epochs=EPOCHS, results__gguf=[], **changes,
+    )  # fmt: skip
+
+
+def losses(folder: Path, runs: str) -> dict[int, float]:
+    """Return the loss of each step of a run."""
+    steps = [one for one in read(run_at(folder / runs) / "events.jsonl")[0] if one.kind == "step"]
+    return {one.fields["step"]: one.fields["loss"] for one in steps}
+
+
+def apart(found: dict[int, float], other: dict[int, float]) -> float:
+    """Return how far the losses of two runs are apart, at most."""
+    assert found.keys() == other.keys()
+    return max(abs(found[step] / other[step] - 1) for step in found)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, float]]:
+    """The losses of one process, by method."""
+    found = {}
+    for kind in ("lora", "qlora", "full"):
+        folder = planned(tmp_path_factory.mktemp(kind), kind, 1)
+        done(folder, "plan")
+        carried_out(folder, "runs")
+        found[kind] = losses(folder, "runs")
+    return found
+
+
+@pytest.mark.parametrize(("engine", "kind"), WAYS)
+def test_two_cards_train_as_one_does(
+    engine: str, kind: str, alone: dict[str, dict[int, float]], tmp_path: Path
+) -> None:
+    folder = planned(tmp_path, kind, 2, machine__parallel=engine)
+    done(folder, "plan")
+    locked = locks.read(folder / "run.lock").training()
+    assert (locked.parallel.engine, locked.parallel.processes) == (engine, 2)
+    made = carried_out(folder, "runs")
+    assert made.evaluation.tuned and made.evaluation.base and made.measured.peak_bytes
+    difference = apart(losses(folder, "runs"), alone[kind])
+    error = locked.prediction.peak_bytes / made.measured.peak_bytes - 1
+    tell(
+        f"two cards {engine} {kind}", apart=f"{difference:.2%}", error=f"{error:+.2%}",
+        kernels=locked.train.kernels, attention=locked.train.attention,
+        tuned=made.evaluation.tuned.accuracy,
+    )  # fmt: skip
+    assert difference < BF16
+    assert made.evaluation.tuned.accuracy > made.evaluation.base.accuracy
+
+
+@pytest.mark.parametrize("engine", ["ddp", "zero3", "fsdp2"])
+def test_a_killed_process_of_two_is_resumed(engine: str, tmp_path: Path) -> None:
+    folder = planned(tmp_path, "lora", 2, machine__parallel=engine)
+    done(folder, "plan")
+    first, resumed = carried_out(folder, "first"), killed_and_gone_on(folder)
+    tell(f"two cards {engine} resumed", apart=f"{apart(*_both(folder)):.2%}")
+    assert apart(*_both(folder)) < BF16
+    assert resumed.evaluation.tuned and first.evaluation.tuned
+
+
+def _both(folder: Path) -> tuple[dict[int, float], dict[int, float]]:
+    return losses(folder, "first"), losses(folder, "killed")
+
+
+@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
+def test_two_cards_are_rehearsed(engine: str, tmp_path: Path) -> None:
+    folder = planned(tmp_path, "full", 2, machine__parallel=engine)
+    done(folder, "plan")
+    said = done(folder, "rehearse")
+    found = json.loads((folder / "rehearsal.json").read_text("utf-8"))
+    measured = found["measured"]
+    assert not measured["out_of_memory"] and found["exchanged"]
+    tell(f"two cards {engine} rehearsed", measured=measured, exchanged=found["exchanged"])
+    assert "process 1" in said.lower()
+    assert receipt.VERSION
