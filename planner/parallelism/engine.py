@@ -30,8 +30,7 @@ class PlannedEngine:
     """What a process uses on a card outside torch's allocator, as measured on two cards; 0 for what
     a single process uses."""
     spare: float = 0.0
-    """What its streams may fragment, as a share of the peak, if that is more than what is modeled;
-    measured on two and four H200s."""
+    """What its streams may fragment, as a share of the peak, where that is not modeled."""
     ends_apart: bool = False
     """Whether FSDP2 gathers embedding and head apart from each other."""
     live: int = 0
