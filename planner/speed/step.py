@@ -3,7 +3,9 @@
 TRL reads metrics after each forward pass, so the host waits for the card there. Between two such
 points are a backward and a forward pass, which the card cannot start before the host launches them:
 the time is that of the critical path. At the end of a step, the host waits once more: the trainer
-logs its loss. In padding-free passes nothing is read from the card before that.
+logs its loss. In padding-free passes nothing is read from the card before that. Nor is it in
+micro-batches of supervised fine-tuning, but the points that the coefficients were fitted to still
+had that wait, so it is counted for them.
 """
 
 from dataclasses import dataclass, replace
