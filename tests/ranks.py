@@ -1,8 +1,6 @@
 """Trainings in several processes: what each is given, and what it leaves.
 
 `python -m tests.ranks FOLDER` is one process of a training, whose `case.json` is in the folder.
-With several folders it is the parent of all processes of their trainings, one training after the
-other: they are forked from it, so that all but the first start at once.
 """
 
 import json
@@ -35,7 +33,7 @@ SETTINGS = Train(
     dtype="float32", attention="sdpa", checkpointing=False, keep="last", evaluate_steps=10, seed=17,
 )  # fmt: skip
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-_SECONDS = 600.0
+SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,8 @@ class Case:
     """Elements from which ZeRO stage 3 shares a parameter."""
     bucket: int = 500_000_000
     prefetch: int = 50_000_000
+    epsilon: float = 1e-8
+    """Of AdamW. With a larger one, the rounding of a gradient that is zero does not make a step."""
     in_order: bool = False
     """Whether rows come in the order in which they are made."""
     bare: bool = False
@@ -188,7 +188,7 @@ def main(folder: Path) -> int:
                 "bucket": case.bucket, "prefetch": case.prefetch,
             }),
         )  # fmt: skip
-        with seen(training, saves=case.saves) as shares:
+        with seen(training, saves=case.saves, epsilon=case.epsilon) as shares:
             result = training.train(job, line)
         found = {
             "events": line.sent, "shares": shares, "step_seconds": result.step_seconds,
@@ -210,8 +210,9 @@ def _alone() -> Any:
 class seen:
     """Notes how a trainer holds its parameters when its first step is made."""
 
-    def __init__(self, training: Any, *, saves: bool) -> None:
+    def __init__(self, training: Any, *, saves: bool, epsilon: float = 1e-8) -> None:
         self._training, self._made, self._saves = training, training.make_trainer, saves
+        self._epsilon = epsilon
         self.shares: dict[str, Any] = {}
 
     def __enter__(self) -> dict[str, Any]:
@@ -223,6 +224,7 @@ class seen:
 
     def _make(self, job: Any, model: Any, callbacks: Sequence[Any]) -> Any:
         trainer = self._made(job, model, callbacks)
+        trainer.args.adam_epsilon = self._epsilon
         shares = self.shares
 
         def prepare(*given: Any, own: Any = trainer._prepare_for_training) -> Any:
@@ -240,7 +242,7 @@ class seen:
 
 def start(case: Case) -> list["subprocess.Popen[bytes]"]:
     """Start the processes of a case, in the order of their ranks."""
-    folder, found = _ready(case), []
+    folder, found = ready(case), []
     for rank in range(case.ranks):
         own = {**os.environ, **({} if _has_card() else on_cpu()), **_variables(case, rank)}
         own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -257,7 +259,8 @@ def start(case: Case) -> list["subprocess.Popen[bytes]"]:
     return found
 
 
-def _ready(case: Case) -> Path:
+def ready(case: Case) -> Path:
+    """Write a case to its folder, without what an earlier run left there."""
     folder = Path(case.work)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "case.json").write_text(json.dumps(asdict(case)))
@@ -287,44 +290,24 @@ def _has_card() -> bool:
     return bool(probe(Path("/")).gpus)
 
 
-def run_all(cases: Sequence[Case], seconds: float = _SECONDS) -> list[list[dict[str, Any]]]:
+def run_all(cases: Sequence[Case]) -> list[list[dict[str, Any]]]:
     """Run cases one after another, on a CPU, and return what each process of each left."""
-    for case in cases:
-        _ready(case)
-    command = [sys.executable, "-m", "tests.ranks", *(case.work for case in cases)]
-    own = {**os.environ, **on_cpu(), **dict(ENGINE.variables)}
-    own |= {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=own, timeout=seconds, capture_output=True, check=False)
-    logs = "\n===\n".join(log_of(case) for case in cases)
-    assert done.returncode == 0, f"{done.stderr.decode()[-2000:]}\n{logs}"
-    return [left(case) for case in cases]
+    from tests.rank_server import Server
+
+    with Server() as server:
+        return [server.run(case) for case in cases]
 
 
-def _parent(folders: Sequence[Path]) -> int:
-    """Run the cases of folders in forks; the exit code is that of the first that fails."""
-    os.environ["DS_ACCELERATOR"] = "cpu"
-    for name in ("datasets", "deepspeed", "peft", "trl.trainer.sft_trainer", "torch._dynamo"):
-        import_module(name)  # forks have what is imported here
-    for name in ("train", "sft", "zero", "fsdp2", "spread"):
-        import_module(f"runner.training.{name}")
-    for folder in folders:
-        case = Case(**json.loads((folder / "case.json").read_bytes()))
-        codes = ended(_forks(case, folder), _SECONDS)
-        expected = 75 if case.stop_after else 0
-        if wrong := [code for code in codes if code != expected]:
-            return abs(wrong[0] or 1)
-    return 0
-
-
-def run_forked(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
+def run_forked(case: Case, seconds: float = SECONDS) -> list[dict[str, Any]]:
     """Do the same as `run` in forks of this process, which must not have used a card."""
-    codes = ended(_forks(case, _ready(case)), seconds)
+    codes = ended(forks(case, ready(case)), seconds)
     expected = {75} if case.stop_after else {0}
     assert set(codes) == expected, f"{codes}: {log_of(case)}"
     return left(case)
 
 
-def _forks(case: Case, folder: Path) -> list[int]:
+def forks(case: Case, folder: Path) -> list[int]:
+    """Fork the processes of a case from this one, and return their ids by rank."""
     return [_forked(case, folder, rank) for rank in range(case.ranks)]
 
 
@@ -346,7 +329,7 @@ def _forked(case: Case, folder: Path, rank: int) -> int:
         os._exit(code)
 
 
-def run(case: Case, seconds: float = _SECONDS) -> list[dict[str, Any]]:
+def run(case: Case, seconds: float = SECONDS) -> list[dict[str, Any]]:
     """Run a case and return what each process left, by rank; raises AssertionError with the ends
     of the logs where one failed or took too long."""
     processes = start(case)
@@ -381,5 +364,4 @@ def losses(found: Sequence[dict[str, Any]], kind: str = "step") -> list[float]:
 
 
 if __name__ == "__main__":
-    named = [Path(text) for text in sys.argv[1:]]
-    sys.exit(main(named[0]) if len(named) == 1 else _parent(named))
+    sys.exit(main(Path(sys.argv[1])))

@@ -2,13 +2,15 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from accelerate.state import DistributedType, PartialState
 
+from lockfiles.errors import RunFailed
+from lockfiles.fixes import Answer
 from planner.models.architecture import architecture
 from planner.models.folder import CONFIG
 from planner.models.shapes import config_json
@@ -124,22 +126,39 @@ def gathered_at_once(model: Any) -> list[Any]:
     """Return the layers of a model that stage 3 gathers as one: those of up to as many elements as
     the engine's record says.
 
-    It reduces the gradients of such a layer once that of its input is there: not of layers whose
-    input has none, which are those up to the first one that is trained if embeddings are frozen,
-    and not of layers that share a parameter.
+    It reduces the gradients of such a layer once that of its input is there. So two kinds of layers
+    are left out: the first one that is trained, if embeddings are frozen, since its input has no
+    gradient; and layers with a parameter that is used elsewhere too, whose gradient comes later.
     """
     every = list(layers(model))
-    used = Counter(id(one) for layer in every for one in layer.parameters())
-    first = 0
-    if not any(one.requires_grad for one in model.get_input_embeddings().parameters()):
-        trained = (any(one.requires_grad for one in layer.parameters()) for layer in every)
-        first = 1 + next((at for at, found in enumerate(trained) if found), len(every))
+    used = Counter(id(one) for _, one in model.named_parameters(remove_duplicate=False))
+    first = None if _is_trained(model.get_input_embeddings()) else _first_trained(every)
     return [
-        layer
-        for layer in every[first:]
-        if all(used[id(one)] == 1 for one in layer.parameters())
+        layer for layer in every
+        if layer is not first
+        and all(used[id(one)] == 1 for one in layer.parameters())
         and _elements(layer) <= ENGINE.whole
-    ]
+    ]  # fmt: skip
+
+
+def _first_trained(every: Sequence[Any]) -> Any:
+    return next((layer for layer in every if _is_trained(layer)), None)
+
+
+def _is_trained(module: Any) -> bool:
+    return any(one.requires_grad for one in module.parameters())
+
+
+def check_input(layer: Any, given: tuple[Any, ...]) -> None:
+    """Raise RunFailed if the input of a layer that is gathered as one has no gradient: those of its
+    parameters would be lost. A hook before its forward pass."""
+    if not torch.is_grad_enabled():
+        return
+    if not any(isinstance(one, torch.Tensor) and one.requires_grad for one in given):
+        raise RunFailed(
+            f"ZeRO stage 3 cannot train a `{type(layer).__name__}` whose input has no gradient.",
+            fix=Answer("machine.parallel", "fsdp2"),
+        )
 
 
 def _elements(layer: Any) -> int:
@@ -181,6 +200,8 @@ class Zero:
 
             for layer in gathered_at_once(model):
                 set_z3_leaf_module(layer, True)
+                if _is_trained(layer):
+                    layer.register_forward_pre_hook(check_input)
 
     def prepared(self, trainer: Any) -> None:
         """Take what the trainer has prepared."""

@@ -49,7 +49,7 @@ def cases(alone: Case, work: Path, engines: Sequence[str], **changes: Any) -> li
 
 def assert_all_same(every: Sequence[Case]) -> None:
     """Run cases and compare each with the first."""
-    alone, *others = zip(every, ranks.run_all(every, 3000), strict=True)
+    alone, *others = zip(every, ranks.run_all(every), strict=True)
     for one in others:
         if not (one[0].engine == "ddp" and one[0].pass_tokens):  # no module of torch is around it
             assert_shared(*one)
