@@ -6,6 +6,7 @@ those there.
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -69,8 +70,6 @@ def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
             tell("every stage of this run is done")
             return
         try:
-            if unable:
-                channel.send("unable", message=unable.message, hint=unable.hint)
             own = _Other(order, lock, node, run_at, located, channel, stop, tell, source)
             own.serve(unable)
         finally:
@@ -108,7 +107,7 @@ def _unable(lock: Lock, source: Path | None) -> TunelockError | None:
     """Return why this machine cannot run its share; None if it can."""
     if source and not continuing.is_there(source):
         return RunFailed(
-            f"It does not see `{source}`, the run to continue.",
+            f"The run to continue is not in `{source}` on `{socket.gethostname()}`.",
             fix=Option(
                 "--continue-from RUN_FOLDER", to="name the run in a folder that all machines share:"
             ),
@@ -145,6 +144,8 @@ class _Other:
 
     def serve(self, unable: TunelockError | None) -> None:
         """Run each stage that machine 0 starts, until it ends the run."""
+        if unable:
+            self._send_unable(unable)
         while self.ended is None:
             message = self.channel.next(_POLL_SECONDS)
             if message and message["kind"] == "stage":
@@ -164,6 +165,9 @@ class _Other:
             f"The run ended on machine 0 (`{self.node.host}`): {said}",
             fix=Advice("run the same command again on every machine to resume"),
         )
+
+    def _send_unable(self, problem: TunelockError) -> None:
+        self.channel.send("unable", message=problem.message, hint=problem.hint)
 
     def _take(self, message: Message) -> None:
         match message["kind"]:
@@ -219,7 +223,7 @@ class _Other:
         except Stopped:
             return
         except TunelockError as problem:
-            self.channel.send("unable", message=problem.message, hint=problem.hint)
+            self._send_unable(problem)
             return
         self.source = None
         self.channel.send("checked")
@@ -241,8 +245,7 @@ class _Other:
                     self.stop.in_stage = False
                     held.release()
         except TunelockError as problem:
-            fields = {"message": problem.message, "hint": problem.hint, "exit_code": 1}
-            self.channel.send("event", event="failed", fields=fields)
+            self._send_unable(problem)
         self.channel.send(
             "ended", code=code, codes=read_ends(own / ENDS), said=watchdog(_tail(own / LOG))
         )
