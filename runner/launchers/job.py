@@ -13,6 +13,8 @@ from lockfiles.shell import typed
 
 FILL_IN = "FILL_IN"
 """The mark of what only the person knows."""
+WORK = "/tunelock"
+"""Where a volume that all machines share is mounted."""
 PORT = 29_400
 """Where machine 0 listens, on machines of its own."""
 GRACE_SECONDS = 300
@@ -57,6 +59,8 @@ class Job:
     """The Hub repository that the lock pushes to; empty for none."""
     package: str
     """What to install: this version of Tunelock, with the extras that the run needs."""
+    former: Path | None = None
+    """The absolute path of the run folder that the training continues from; None for none."""
 
     @property
     def cards(self) -> int:
@@ -75,9 +79,14 @@ class Job:
             for name, place in self.inputs.items()
             for word in ("--locate", f"{name}={folder}/{_copy(name, place)}")
         ]
-        consent = ["--allow", self.pushes_to] if self.pushes_to else []
         return ["tunelock", "run", lock, "--runs", f"{folder}/runs", "--foreground",
-                *located, *consent]  # fmt: skip
+                *located, *self.options(self._former_in(folder))]  # fmt: skip
+
+    def options(self, former: Path | None) -> list[str]:
+        """Return the options that every cluster gives; `former` is the place of that run folder
+        there."""
+        source = ["--continue-from", str(former)] if former else []
+        return source + (["--allow", self.pushes_to] if self.pushes_to else [])
 
     def copied(self, folder: str) -> list[str]:
         """Return what must be copied to a folder that all machines share, a line each."""
@@ -85,7 +94,15 @@ class Job:
         for name, place in self.inputs.items():
             left = typed(place) if place else f"the input `{name}`"
             pairs.append((left, f"{folder}/{_copy(name, place)}"))
+        if self.former and (there := self._former_in(folder)) != self.former:
+            pairs.append((typed(self.former), typed(str(there))))
         return [f"  {left} -> {right}" for left, right in pairs]
+
+    def _former_in(self, folder: str) -> Path | None:
+        """Return where the run to continue is in the shared folder; it may be there already."""
+        if self.former is None or self.former.is_relative_to(folder):
+            return self.former
+        return Path(folder, "runs", self.former.name)
 
 
 def job_of(
@@ -95,10 +112,12 @@ def job_of(
     found: Mapping[str, Path],
     pushes_to: str,
     version: str,
+    former: Path | None = None,
 ) -> Job:
     """Return the job of a lock; `wanted` are its local inputs and `found` their known paths.
 
-    `version` is this program's, which all machines must have; empty where it is unknown.
+    `version` is this program's, which all machines must have; empty where it is unknown. `former`
+    is the absolute path of the run folder that the training continues from.
     """
     parallel, seconds = lock.parallel, lock.prediction.seconds
     source = lock.model.source
@@ -118,6 +137,7 @@ def job_of(
         pushes_to=pushes_to,
         package=f"tunelock[{','.join(_extras(lock, found.values()))}]"
         + (f"=={version}" if version else f">={lock.requires_runner}"),
+        former=former,
     )
 
 

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lockfiles.shell import typed
-from runner.launchers.job import FILL_IN, GRACE_SECONDS, PORT, Job, comment, machines
+from runner.launchers.job import FILL_IN, GRACE_SECONDS, PORT, WORK, Job, comment, machines
 from runner.launchers.yaml_text import yaml_text
 
-WORK = "/tunelock"
-"""Where the shared volume is mounted."""
 IMAGE, CLAIM = f"{FILL_IN}/tunelock:{FILL_IN}", "fill-in"
 _RESTARTS = 20
 """After so many evictions or failures a job fails."""

@@ -8,11 +8,9 @@ from typing import Any
 
 from lockfiles.errors import Stopped
 from lockfiles.shell import typed
-from runner.launchers.job import FILL_IN, PORT, Job, comment, machines
+from runner.launchers.job import FILL_IN, PORT, WORK, Job, comment, machines
 from runner.launchers.yaml_text import yaml_text
 
-WORK = "/tunelock"
-"""Where the shared volume is mounted."""
 VOLUME = "fill-in"
 _RUN = 'rendezvous="$(printf %s "$SKYPILOT_NODE_IPS" | head -n 1):{port}"\n'
 

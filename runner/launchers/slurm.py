@@ -47,8 +47,7 @@ exit "$code"
 def script(job: Job) -> str:
     """Return the script of a job."""
     lock = typed(job.lock.name)
-    words = ["tunelock", "run", job.lock.name, "--foreground"]
-    words += ["--allow", job.pushes_to] if job.pushes_to else []
+    words = ["tunelock", "run", job.lock.name, "--foreground", *job.options(job.former)]
     body = _BODY.format(
         folder=typed(job.lock.parent), fill_in=FILL_IN, nodes=job.nodes,
         command=" ".join(map(typed, words)),
@@ -67,6 +66,7 @@ def _head(job: Job, lock: str) -> list[str]:
         f"machines find `tunelock` (an environment or a module with `{job.package}`).",
         f"All machines must see this folder under the same path: {folder}",
         *(["They must also see the inputs of the lock:", *inputs] if inputs else []),
+        *([f"They must also see the run to continue: {typed(job.former)}"] if job.former else []),
         *([f"The base model `{job.model}` is downloaded to HF_HOME: share it, too."]
           if job.model else []),
         *([] if job.timed else ["The time limit is a guess: the run's time is not known."]),

@@ -9,7 +9,7 @@ from lockfiles.errors import RunFailed, Stopped, UsageProblem
 from lockfiles.fixes import Advice, Option
 from lockfiles.harmless import one_line
 from runner.nodes.channel import Channel, Message, new_secret, proof, proves
-from runner.nodes.joining import SECRET, SECRET_BYTES
+from runner.nodes.joining import SECRET, SECRET_BYTES, UNSEEN
 from runner.nodes.machines import WELCOME
 from runner.nodes.node import Node
 from runner.runs.safe_folder import OwnFolder
@@ -21,6 +21,7 @@ _SECRET_SECONDS = 60.0
 """How long a shared file system may take to show a file."""
 _CONNECT_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
 _POLL_SECONDS = 0.2
+_PART_SECONDS = 3.0
 _MOST_CHARS = 200
 
 
@@ -64,11 +65,16 @@ def _welcome(channel: Channel, node: Node, lock: str, nodes: Path) -> bool:
     greeting = _answer(channel, "greeting")
     if greeting is None:
         return False
-    secret, own = _secret(nodes), new_secret()
-    shown = proof(secret, greeting.get("nonce"), node.rank, lock)
-    channel.send(
-        "hello", node=node.rank, lock=lock, host=socket.gethostname(), nonce=own, proof=shown
-    )
+    nonce, host, own = greeting.get("nonce"), socket.gethostname(), new_secret()
+    try:
+        secret = _secret(nodes)
+    except UsageProblem:
+        shown = proof(lock, UNSEEN, nonce, node.rank)
+        channel.send(UNSEEN, node=node.rank, host=host, proof=shown)
+        channel.part(_PART_SECONDS)
+        raise
+    shown = proof(secret, nonce, node.rank, lock)
+    channel.send("hello", node=node.rank, lock=lock, host=host, nonce=own, proof=shown)
     answer = _answer(channel, WELCOME)
     if answer is not None and not proves(secret, answer.get("proof"), WELCOME, own):
         raise UsageProblem(

@@ -23,6 +23,9 @@ from runner.runs.safe_folder import OwnFolder
 SECRET = ".secret"
 """The file in the folder of machines that holds the secret."""
 SECRET_BYTES = 256
+UNSEEN = "unseen"
+"""The kind of the message of a machine that does not see the run folder. Its proof is made with the
+digest of the lock in place of the secret."""
 _MOST_NAME_CHARS = 100
 _POLL_SECONDS = 0.2
 _MOST_GREETED = 2 * limits.MOST_PROCESSES
@@ -113,15 +116,22 @@ class _Door:
     def _answer(self, channel: Channel, nonce: str, hello: Message) -> None:
         rank, lock = hello.get("node"), hello.get("lock")
         host = one_line(str(hello.get("host")), most=_MOST_NAME_CHARS)
+        number = rank if type(rank) is int and 0 < rank < self._machines.node.count else None
+        if hello["kind"] == UNSEEN:
+            has_lock = proves(self._machines.lock, hello.get("proof"), UNSEEN, nonce, rank)
+            if number is not None and has_lock:
+                self._machines.cannot_see(number, host)
+            channel.close()
+            return
         if not proves(self._secret, hello.get("proof"), nonce, rank, lock):
             refusal = "it reads another run folder than machine 0"
         elif lock != self._machines.lock:
             refusal = "its lock differs from that of machine 0"
-        elif type(rank) is not int or not 0 < rank < self._machines.node.count:
+        elif number is None:
             refusal = "its number is not one of this run"
         else:
             shown = proof(self._secret, WELCOME, hello.get("nonce"))
-            refusal = self._machines.admit(rank, host, channel, shown)
+            refusal = self._machines.admit(number, host, channel, shown)
         if refusal:
             channel.send("refused", message=refusal)
             channel.close()

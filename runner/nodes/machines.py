@@ -8,13 +8,13 @@ spread over the machines, runs its part, and reports how its processes ended.
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lockfiles.errors import RunFailed
-from lockfiles.fixes import Advice
+from lockfiles.fixes import Advice, Option
 from lockfiles.harmless import one_line
 from runner.engines.meeting import Meeting, read_ends
 from runner.nodes.channel import Channel, Message
@@ -127,6 +127,40 @@ class Machines:
                 )
             time.sleep(_POLL_SECONDS)
 
+    def check_copy(
+        self,
+        stage: str,
+        steps: Sequence[int],
+        sha256: str,
+        tell: Callable[[int], None],
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Let the other machines check the checkpoints that were copied for a stage, and wait for
+        them, or for a stop.
+
+        `tell` gets the number of those that are done. Raises RunFailed if one is lost, or does not
+        read what `sha256` is the digest of.
+        """
+        for other in self._others.values():
+            other.ends = None
+            other.channel.send("check", stage=stage, steps=list(steps), sha256=sha256)
+        told = -1
+        while not stopping():
+            self._hear()
+            if self._refusal:
+                raise self._refusal
+            if self._failure:
+                raise RunFailed(
+                    self._failure, fix=Advice("run the same command again on every machine")
+                )
+            waiting = len(self._running())
+            if (count := self.node.count - 1 - waiting) != told:
+                tell(count)
+                told = count
+            if not waiting:
+                return
+            time.sleep(_POLL_SECONDS)
+
     def begin(self, stage: str) -> Meeting:
         """Start a stage on the other machines, and return machine 0's part in it."""
         port = free_port()
@@ -203,6 +237,16 @@ class Machines:
             self._others[rank] = _Other(rank, host, channel, Ends(host, {}))
         return ""
 
+    def cannot_see(self, rank: int, host: str) -> None:
+        """End the run for a machine that waits to join, and does not see the run folder."""
+        with self._joining:
+            if rank not in self._others:
+                run = self.folder.parent
+                self._refusal = RunFailed(
+                    f"Machine {rank} (`{host}`) does not see the run folder `{run}`.",
+                    fix=Option("--runs DIR", to="use a folder that all machines share:"),
+                )
+
     def _running(self) -> list[_Other]:
         return [
             other
@@ -246,6 +290,8 @@ class Machines:
                 other.ends = Ends(other.host, _codes(codes), code, one_line(said, most=400))
                 if not other.ends.clean and self._failed_at is None:
                     self._failed_at = time.monotonic()
+            case {"kind": "checked"}:
+                other.ends = Ends(other.host, {})
             case {"kind": "unable", "message": str(said), "hint": str(hint)}:
                 self._refusal = RunFailed(
                     f"Machine {other.rank} (`{other.host}`): {one_line(said, most=600)}",

@@ -68,7 +68,7 @@ class Attempt:
     machines: Machines | None = None
     """The machines of the run; None on one machine."""
     source: continuing.Former | None = None
-    """The run whose checkpoint the training continues from; None without `--continue-from`."""
+    """The run whose checkpoint is to be copied; None for none."""
     early: list[Early] = field(default_factory=list)
     """The processes that wait for the turn of their stage."""
 
@@ -108,7 +108,8 @@ class Attempt:
             return
         if self.source:
             at.begin(digest)
-            continuing.take(self.source, at, partial(self._copying, name))
+            others = self._spread(name, at.kind)
+            continuing.take(self.source, at, partial(self._copying, name), others)
         elif at.begun(digest):
             continuing.check_complete(at.partial)
 

@@ -6,6 +6,7 @@ those there.
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,9 +16,9 @@ from typing import Any
 
 from lockfiles import digest
 from lockfiles import lock as locks
-from lockfiles.errors import RunFailed, TunelockError, UsageProblem
+from lockfiles.errors import RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.files import open_regular
-from lockfiles.fixes import Advice
+from lockfiles.fixes import Advice, Option
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
@@ -33,7 +34,7 @@ from runner.nodes.network import interface_of
 from runner.nodes.node import Node
 from runner.runs.folder import LOG, Held, place
 from runner.runs.kind import of_kind
-from runner.supervisor import launch, preflight, results
+from runner.supervisor import continuing, launch, preflight, results
 from runner.supervisor.attempt import sentences
 from runner.supervisor.signals import Stop, stops
 from runner.supervisor.spread import variables
@@ -59,7 +60,8 @@ def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
     located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
     run_at = run_folder(lock, order.runs).absolute()
-    unable = _unable(lock)
+    source = _source(order, lock, run_at)
+    unable = _unable(lock, source)
     with stops() as stop:
         tell(f"joining `{node.host}:{node.port}` as machine {node.rank} of 0 to {node.count - 1}")
         channel = join(node, digest.of_value(lock.model_dump()), run_at / NODES, stop.asked,
@@ -68,9 +70,8 @@ def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
             tell("every stage of this run is done")
             return
         try:
-            if unable:
-                channel.send("unable", message=unable.message, hint=unable.hint)
-            _Other(order, lock, node, run_at, located, channel, stop, tell).serve(unable)
+            own = _Other(order, lock, node, run_at, located, channel, stop, tell, source)
+            own.serve(unable)
         finally:
             channel.close()
 
@@ -83,8 +84,34 @@ def _finished(lock: Lock, run_at: Path) -> bool:
     return False
 
 
-def _unable(lock: Lock) -> TunelockError | None:
+def _source(order: Order, lock: Lock, run_at: Path) -> Path | None:
+    """Return the run whose checkpoint machine 0 is to copy; None if it was, or if none is asked
+    for. Raises UsageProblem if the lock cannot continue it."""
+    former = order.continue_from
+    if former is None:
+        return None
+    trained = lock.training()
+    name = trained.first("train")
+    with sentences(run_at):
+        if not order.fresh and (
+            results.kept(place(lock, run_at, name), lock.integrity[name]) is not None
+            or continuing.is_copied(trained, former, run_at)
+        ):
+            return None
+        if continuing.is_there(former):
+            continuing.check_locks(lock, former, run_at, order.lock)
+    return former
+
+
+def _unable(lock: Lock, source: Path | None) -> TunelockError | None:
     """Return why this machine cannot run its share; None if it can."""
+    if source and not continuing.is_there(source):
+        return RunFailed(
+            f"The run to continue is not in `{source}` on `{socket.gethostname()}`.",
+            fix=Option(
+                "--continue-from RUN_FOLDER", to="name the run in a folder that all machines share:"
+            ),
+        )
     try:
         preflight.check_machine(lock, [one for one in lock.stage if KINDS[one.kind].spreads])
     except TunelockError as problem:
@@ -104,6 +131,8 @@ class _Other:
     channel: Channel
     stop: Stop
     tell: Callable[[str], object]
+    source: Path | None = None
+    """The run whose checkpoint machine 0 has yet to copy; None for none."""
     asked_at: float | None = None
     """When machine 0 asked to stop."""
     killed: bool = False
@@ -115,10 +144,14 @@ class _Other:
 
     def serve(self, unable: TunelockError | None) -> None:
         """Run each stage that machine 0 starts, until it ends the run."""
+        if unable:
+            self._send_unable(unable)
         while self.ended is None:
             message = self.channel.next(_POLL_SECONDS)
             if message and message["kind"] == "stage":
                 self._stage(str(message.get("stage")), message.get("port"))
+            elif message and message["kind"] == "check":
+                self._check(str(message.get("stage")), message.get("steps"), message.get("sha256"))
             elif message:
                 self._take(message)
             self._pass_on_stop()
@@ -132,6 +165,9 @@ class _Other:
             f"The run ended on machine 0 (`{self.node.host}`): {said}",
             fix=Advice("run the same command again on every machine to resume"),
         )
+
+    def _send_unable(self, problem: TunelockError) -> None:
+        self.channel.send("unable", message=problem.message, hint=problem.hint)
 
     def _take(self, message: Message) -> None:
         match message["kind"]:
@@ -174,6 +210,24 @@ class _Other:
             else ""
         )
 
+    def _check(self, stage: str, steps: object, sha256: object) -> None:
+        """Read the checkpoints that machine 0 has copied for a stage."""
+        numbers = [one for one in steps if type(one) is int] if isinstance(steps, list) else []
+        if not numbers or stage not in {one.id for one in self.lock.stage}:
+            raise RunFailed("Machine 0 asked for a check of no checkpoint.")
+        self.tell("checking the copied checkpoint")
+        work = place(self.lock, self.run, stage).partial
+        try:
+            with sentences(self.run):
+                continuing.check_copy(work, numbers, str(sha256), self._ending)
+        except Stopped:
+            return
+        except TunelockError as problem:
+            self._send_unable(problem)
+            return
+        self.source = None
+        self.channel.send("checked")
+
     def _stage(self, stage: str, port: object) -> None:
         kinds = {one.id: one.kind for one in self.lock.stage}
         if stage not in kinds or not KINDS[kinds[stage]].spreads or type(port) is not int:
@@ -191,14 +245,18 @@ class _Other:
                     self.stop.in_stage = False
                     held.release()
         except TunelockError as problem:
-            fields = {"message": problem.message, "hint": problem.hint, "exit_code": 1}
-            self.channel.send("event", event="failed", fields=fields)
+            self._send_unable(problem)
         self.channel.send(
             "ended", code=code, codes=read_ends(own / ENDS), said=watchdog(_tail(own / LOG))
         )
 
     def _launched(self, stage: str, kind: str, port: int, held: Held) -> int:
         assert isinstance(self.lock, TrainingLock)
+        if self.source and KINDS[kind].spreads == "engine":
+            raise UsageProblem(
+                f"Machine 0 does not continue `{self.source}`, as this machine was asked to.",
+                fix=Advice("use the same options on every machine"),
+            )
         preflight.check_model(self.lock, self.places)
         engine, own = engine_of(self.lock, kind), held.folder.path.absolute()
         held.folder.remove(ENDS)

@@ -1,7 +1,7 @@
 """A stage that is spread over processes, as machine 0 runs it: alone, or with other machines."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
@@ -39,14 +39,33 @@ class Spread:
     stop: Stop
 
     def begin(self, engine: Engine) -> dict[str, str]:
-        """Wait for the other machines, start the stage on them, and return its variables here.
+        """Wait for the other machines, start the stage on them, and return its variables here;
+        raises as `gather`."""
+        self.gather()
+        return variables(engine, self.machines.begin(self.stage).variables)
+
+    def gather(self) -> None:
+        """Wait for the other machines.
 
         Raises Stopped if a stop was requested meanwhile, and RunFailed as `Machines.gather`.
         """
-        self.machines.gather(self._tell, self.stop.asked)
+        self.machines.gather(self._telling("waiting for the other machines"), self.stop.asked)
+        self._check_stopped()
+
+    def check_copy(self, steps: Sequence[int], sha256: str) -> None:
+        """Wait until every other machine has read the checkpoints that were copied for the stage,
+        and their digest is `sha256`.
+
+        Raises Stopped as `gather`, and RunFailed as `Machines.check_copy`.
+        """
+        self.gather()
+        tell = self._telling("the other machines check the copy")
+        self.machines.check_copy(self.stage, steps, sha256, tell, self.stop.asked)
+        self._check_stopped()
+
+    def _check_stopped(self) -> None:
         if self.stop.asked():
             raise Stopped("The run was stopped while it waited for other machines.", fix=RESUMES)
-        return variables(engine, self.machines.begin(self.stage).variables)
 
     def ending(self) -> bool:
         """Return whether the stage is to be killed here; called every moment while it runs."""
@@ -74,7 +93,10 @@ class Spread:
         for kind, fields in self.machines.events():
             self.writer.append(self.stage, kind, fields)
 
-    def _tell(self, count: int) -> None:
-        fields = {"what": "waiting for the other machines", "done": count}
-        fields |= {"total": self.machines.node.count - 1, "unit": "machines"}
-        self.writer.append(self.stage, "progress", fields)
+    def _telling(self, what: str) -> Callable[[int], None]:
+        def tell(count: int) -> None:
+            fields = {"what": what, "done": count}
+            fields |= {"total": self.machines.node.count - 1, "unit": "machines"}
+            self.writer.append(self.stage, "progress", fields)
+
+        return tell

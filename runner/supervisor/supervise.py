@@ -126,13 +126,19 @@ def _unused(lock: Lock, allowed: Collection[str]) -> list[str]:
 def _source(
     lock: Lock, order: Order, run_at: Path, waiting: Collection[str], notes: list[str]
 ) -> continuing.Former | None:
-    """Return the run that the training continues; adds a sentence where that has no effect."""
+    """Return the run whose checkpoint is to be copied; None if it was, or if none is asked for.
+
+    Adds a sentence where `--continue-from` has no effect.
+    """
     if order.continue_from is None:
         return None
-    if lock.training().first("train") in waiting:
-        return continuing.former(lock, order.continue_from, run_at, order.lock)
-    notes.append("`--continue-from` has no effect: the training is done")
-    return None
+    trained = lock.training()
+    if trained.first("train") not in waiting:
+        notes.append("`--continue-from` has no effect: the training is done")
+        return None
+    if not order.fresh and continuing.is_copied(trained, order.continue_from, run_at):
+        return None
+    return continuing.former(lock, order.continue_from, run_at, order.lock)
 
 
 def _placed(lock: Lock, runs: Path) -> Path:

@@ -16,7 +16,9 @@ from lockfiles.lock import TrainingLock
 from planner.plan.integrity import integrity
 from runner.launchers import kubernetes, skypilot, slurm
 from runner.launchers.job import FILL_IN, Job, job_of
+from runner.supervisor.supervise import run_folder
 from tests.lockfiles.samples import LOCK
+from tests.runner.supervisor.test_continuing import run_of
 from tui.cli import command
 
 DATA = Path(__file__).parents[2] / "data" / "clusters"
@@ -27,13 +29,18 @@ CARDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def job(at: Path = Path("/home/ana/run.lock"), version: str = "1.2.3", **tables: Any) -> Job:
+def job(
+    at: Path = Path("/home/ana/run.lock"),
+    version: str = "1.2.3",
+    former: Path | None = None,
+    **tables: Any,
+) -> Job:
     made = LOCK.model_dump() | tables
     made["revision"] = locks.REVISION
     lock = locks.of_tables(made)
     assert isinstance(lock, TrainingLock)
     found = {"model": at.parent / "Qwen-0.5B", "train": at.parent / "it's rows.jsonl.gz"}
-    return job_of(lock, at, ["model", "train", "test"], found, "ana/tuned", version)
+    return job_of(lock, at, ["model", "train", "test"], found, "ana/tuned", version, former)
 
 
 ONE: dict[str, Any] = {}
@@ -168,6 +175,61 @@ def test_what_is_to_be_filled_in_and_copied_is_said() -> None:
         assert "Fill in" in text and "--allow ana/tuned" in text
     text = slurm.script(job(**CARDS))
     assert f"test: {FILL_IN}" in text and "model: /home/ana/Qwen-0.5B" in text
+
+
+VOLUME = (kubernetes.jobset, kubernetes.pytorchjob, skypilot.task)
+
+
+@ALL
+def test_a_job_continues_another_run(tables: dict[str, Any]) -> None:
+    """From a copy on the volume, from the volume itself, or from a folder that all see."""
+    own = job(former=Path("/home/ana/runs/demo-305c55ea"), **tables)
+    for write in VOLUME:
+        text = write(own)
+        words = "--continue-from /tunelock/runs/demo-305c55ea --allow ana/tuned"
+        assert words in " ".join(text.split())
+        copied = "/home/ana/runs/demo-305c55ea -> /tunelock/runs/demo-305c55ea"
+        assert [line for line in text.splitlines() if line.startswith(f"#   {copied}")]
+    there = job(former=Path("/tunelock/other/demo-305c55ea"), **tables)
+    for write in VOLUME:
+        text = " ".join(write(there).split())
+        assert "--continue-from /tunelock/other/demo-305c55ea --allow" in text
+        assert "demo-305c55ea ->" not in text
+    text = slurm.script(own)
+    assert "--foreground --continue-from /home/ana/runs/demo-305c55ea --allow ana/tuned &" in text
+    assert "must also see the run to continue: /home/ana/runs/demo-305c55ea" in text
+
+
+def test_a_run_that_cannot_be_continued_is_not_launched(tmp_path: Path) -> None:
+    tables = LOCK.model_dump()
+    tables["parallel"] |= {"engine": "ddp", "processes": 2, "nodes": 2}
+    rows = LOCK.train.micro_batch * LOCK.train.accumulation
+    tables["train"] |= {"micro_batch": rows // 2, "accumulation": 1}
+    whole = locks.of_tables(tables | {"integrity": integrity(tables)})
+    lock = tmp_path / "run.lock"
+    lock.write_text(locks.write(whole))
+    before = run_of(tmp_path, "before", (4,))
+    own = run_folder(whole, tmp_path).name
+
+    def launched(way: str, run: Path) -> str:
+        command(["launch", str(lock), way, "--continue-from", str(run), "--out", str(out)])
+        return out.read_text()
+
+    out = tmp_path / "job"
+    assert f"--continue-from {before} &" in launched("--slurm", before)
+    for way in ("--kubernetes", "--pytorchjob", "--skypilot"):
+        assert "--continue-from /tunelock/runs/before" in " ".join(launched(way, before).split())
+        assert "--continue-from /tunelock/x" in " ".join(launched(way, Path("/tunelock/x")).split())
+    for way, run, said in (
+        ("--slurm", Path("/tunelock/x"), "is not the folder of a run"),
+        ("--skypilot", tmp_path / "none", "is not the folder of a run"),
+        ("--kubernetes", Path("/tunelock/runs") / own, "is the run of this lock itself"),
+        ("--slurm", tmp_path / own, "is the run of this lock itself"),
+        ("--kubernetes", run_of(tmp_path, "empty", ()), "has no complete checkpoint"),
+    ):
+        with pytest.raises(UsageProblem, match=said) as problem:
+            launched(way, run)
+        assert problem.value.hint
 
 
 def test_what_a_lock_says_stays_in_its_comment() -> None:

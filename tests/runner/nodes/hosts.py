@@ -7,6 +7,7 @@ hosts' own interfaces stay up, as with a cable that is pulled elsewhere.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,21 @@ class Hosts:
 
 
 Started = subprocess.Popen[bytes]
+
+
+def running(folder: Path, number: int) -> int:
+    """Return the process of the command that runs in a folder as a machine: the wrapper that
+    started it there passes no signals on."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_text("utf-8").split("\0")
+            here = (place / "cwd").resolve() == folder
+        except OSError:
+            continue
+        ours = words[0].startswith(str(Path(sys.executable).parent))
+        if here and ours and f" --node {number} " in " ".join(words):
+            return int(place.name)
+    raise LookupError(number)
 
 
 @contextmanager

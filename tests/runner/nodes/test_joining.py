@@ -1,6 +1,7 @@
 """Machines that join over a real connection: the right one, the wrong ones, and how they end."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -162,6 +163,60 @@ def test_a_machine_that_cannot_take_part_ends_the_run(first: First) -> None:
         while True:
             first.gather()
     assert problem.value.hint == "choose another"
+
+
+def test_a_machine_that_does_not_see_the_run_folder_ends_the_run(
+    first: First, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageProblem, match="is not to be found here"):
+        first.joined(lock="other", nodes=tmp_path / "other" / NODES)
+    assert first.machines.unable is None, "it has another lock"
+    with pytest.raises(UsageProblem, match="is not to be found here"):
+        first.joined(nodes=tmp_path / "other" / NODES)
+    host = socket.gethostname()
+    said = f"Machine 1 (`{host}`) does not see the run folder `{first.run}`."
+    with pytest.raises(RunFailed, match=re.escape(said)) as problem:
+        first.gather()
+    assert "--runs" in problem.value.hint
+
+
+def copy_checked(first: First, stopping: Callable[[], bool] = lambda: False) -> list[int]:
+    """Let the other machines check a copy, and return how many had done so, at each turn."""
+    done: list[int] = []
+    first.machines.check_copy("train", [4, 8], "digest", done.append, stopping)
+    return done
+
+
+def test_a_copy_is_checked_by_the_other_machines(first: First) -> None:
+    other = first.joined()
+    first.gather()
+    asked: list[object] = []
+
+    def answer() -> None:
+        asked.append(other.next(2))
+        other.send("checked")
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    assert copy_checked(first)[-1] == 1
+    answering.join()
+    assert asked == [{"kind": "check", "stage": "train", "steps": [4, 8], "sha256": "digest"}]
+    assert copy_checked(first, stopping=lambda: True) == []
+
+
+@pytest.mark.parametrize("way", ["unable", "gone"])
+def test_a_machine_that_does_not_check_a_copy_ends_the_run(way: str, first: First) -> None:
+    other = first.joined()
+    first.gather()
+    if way == "unable":
+        other.send("unable", message="It differs.", hint="look")
+        reason = "It differs."
+    else:
+        other.close()
+        reason = "ended, or its connection was closed."
+        until(lambda: next(iter(first.machines._others.values())).channel.closed)
+    with pytest.raises(RunFailed, match=re.escape(reason)):
+        copy_checked(first)
 
 
 def test_who_is_not_of_this_run_is_refused(first: First, tmp_path: Path) -> None:

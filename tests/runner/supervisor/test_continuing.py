@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,22 @@ from typing import Any
 import pytest
 
 from lockfiles import lock as locks
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import DigestDiffers, RunFailed, Stopped, UsageProblem
 from lockfiles.lock import TrainingLock
 from runner.runs import reports
 from runner.runs.continued import RECORD, record_of
 from runner.runs.folder import Held, StagePlace, place
 from runner.runs.whole import is_whole, mark_of, mark_whole, newest_whole
-from runner.supervisor.continuing import Former, check_complete, former, take
+from runner.supervisor import continuing
+from runner.supervisor.continuing import (
+    Former,
+    check_complete,
+    check_copy,
+    former,
+    is_copied,
+    take,
+)
+from runner.supervisor.spread import Spread
 from tests.lockfiles.samples import LOCK
 from tests.runner.runs.test_folder import TRAINED
 
@@ -132,6 +143,68 @@ def test_the_same_command_again_copies_nothing(source: Former, at: StagePlace) -
 
     take(source, at, never)
     assert newest_whole(at.partial) == 9
+
+
+def test_a_run_with_its_copy_does_not_need_the_former_run(source: Former, at: StagePlace) -> None:
+    """The same command resumes it, whatever became of the other run."""
+    lock, own = spread(), at.root.parent
+    digest = lock.integrity["train"]
+    assert not is_copied(lock, source.run, own)
+    at.begin(digest)
+    take(source, at, quiet)
+    source.work.rename(source.run / "stages" / "02-train")
+    with pytest.raises(UsageProblem, match="has finished its training"):
+        former(lock, source.run, own, source.run / "run.lock")
+    assert is_copied(lock, source.run, own)
+    shutil.rmtree(source.run)
+    assert is_copied(lock, source.run, own)
+    assert not is_copied(lock, source.run.parent / "other", own)
+    at.begin("1" * 64)
+    assert not is_copied(lock, source.run, own), "it is of another training"
+
+
+def test_another_machine_checks_the_copy(source: Former, at: StagePlace, tmp_path: Path) -> None:
+    """What it does not find, or finds different, is not continued."""
+    asked: list[tuple[Sequence[int], str]] = []
+
+    class Others(Spread):
+        def gather(self) -> None:
+            assert newest_whole(at.partial) == 0, "nothing is copied before all are there"
+
+        def check_copy(self, steps: Sequence[int], sha256: str) -> None:
+            asked.append((steps, sha256))
+            check_copy(at.partial, steps, sha256, lambda: False)
+            record = record_of(at.partial)
+            assert record and not record.complete
+            if len(asked) == 1:
+                raise RunFailed("a machine is lost")
+
+    own = object.__new__(Others)
+    with pytest.raises(RunFailed, match="a machine is lost"):
+        take(source, at, quiet, own)
+    with pytest.raises(UsageProblem, match="is not copied yet"):
+        check_complete(at.partial)
+    for step in source.steps:
+        shutil.rmtree(at.partial / f"checkpoint-{step}")
+    take(source, at, quiet, own)
+    check_complete(at.partial)
+    record = record_of(at.partial)
+    assert record and asked == [((4, 8), record.source.sha256)] * 2
+    with pytest.raises(Stopped):
+        check_copy(at.partial, (4, 8), str(record.source.sha256), lambda: True)
+    place = at.partial / "checkpoint-8" / "optimizer.pt"
+    place.write_bytes(place.read_bytes()[:-1] + b"x")
+    with pytest.raises(DigestDiffers, match="differs from what machine 0 has written"):
+        check_copy(at.partial, (4, 8), str(record.source.sha256), lambda: False)
+
+
+def test_a_copy_that_another_machine_does_not_see(
+    at: StagePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(continuing, "_SHOWN_SECONDS", 0.0)
+    with pytest.raises(RunFailed, match="is not to be found in") as caught:
+        check_copy(at.partial, (4,), "0" * 64, lambda: False)
+    assert "--runs" in caught.value.hint
 
 
 def test_a_run_with_steps_of_its_own_is_kept(source: Former, at: StagePlace) -> None:
