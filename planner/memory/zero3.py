@@ -1,7 +1,7 @@
 """The memory of ZeRO's stage 3 on one card.
 
 Counted from DeepSpeed 0.19.8 (`deepspeed/runtime/zero/stage3.py`,
-`partitioned_param_coordinator.py`). Weights are gathered module by module. The coordinator gathers
+`partitioned_param_coordinator.py`). Weights are gathered layer by layer. The coordinator gathers
 ahead until `PlannedEngine.live` elements are there, and gathers what a module needs in any case.
 """
 

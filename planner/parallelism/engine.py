@@ -39,8 +39,8 @@ class PlannedEngine:
     prefetched: int = 0
     """Elements that are gathered ahead for each module (`stage3_prefetch_bucket_size`)."""
     compiles: bool = True
-    """Whether torch can compile layers under it: not where it gathers the weights of each module in
-    a layer by hooks, at each of which a compiled layer would break up."""
+    """Whether torch can compile layers under it: not where hooks gather the weights of a layer, at
+    which a compiled one would break up."""
     group: int = 0
     """Elements that a card updates at once (`sub_group_size`); 0 for all of its part."""
     for_one: bool = False
