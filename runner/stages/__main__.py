@@ -5,6 +5,7 @@ into place. The exit code is 0, 75 for a clean stop, or that of the error, which
 a `failed` event. The traceback of an unexpected error is in the run's `log.txt`.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
@@ -21,6 +23,7 @@ from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Fix, St
 from lockfiles.lock import TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from planner.pipeline.kind import of_kind
+from runner.engines.ddp import MEETING_VARIABLE
 from runner.engines.lost import waited
 from runner.environments.unused import hide, unused
 from runner.runs.heartbeat import heartbeat
@@ -131,5 +134,19 @@ def _smaller(given: context.Context) -> Steps:
     return Steps((Change("method.micro_batch", "a smaller number"), PLAN_AGAIN))
 
 
+def _exit(code: int) -> NoReturn:
+    """Exit after Python's own functions at exit.
+
+    One of several processes leaves out the destructors of libraries: threads of torch's network may
+    still run, for which C++ aborts a process that has done all of its work.
+    """
+    if MEETING_VARIABLE not in os.environ:
+        raise SystemExit(code)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    _exit(main(Path(sys.argv[1])))

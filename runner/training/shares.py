@@ -56,10 +56,14 @@ class Shares(Sampler[list[int]]):
         return list(rows[first : first + self._micro_batch])
 
 
-def with_blank(rows: Dataset, pad_id: int) -> Dataset:
-    """Return rows with a blank one at their end, of which nothing is scored."""
+def with_blank(rows: Dataset) -> Dataset:
+    """Return rows with a blank one at their end, of which nothing is scored.
+
+    Its token is one that rows have: the embedding of padding may be zero, of which a layer's
+    gradient may be NaN (Gemma 3n's deviation of its gates).
+    """
     blank = Dataset.from_dict(
-        {"input_ids": [[pad_id]], "labels": [[IGNORED]]}, features=rows.features
+        {"input_ids": [rows[0]["input_ids"][:1]], "labels": [[IGNORED]]}, features=rows.features
     )
     return concatenate_datasets([rows, blank])
 

@@ -69,7 +69,7 @@ class Ordered(Ahead, Saving, Spread):
             joined = self._joined = self.passes_of_training()
             return self._whole_steps(self.train_dataset, self._order, self._accumulation, joined)
         if self._ranks.count > 1:
-            rows = with_blank(self.train_dataset, padding.pad_token_id)
+            rows = with_blank(self.train_dataset)
             shares = Shares(self._order, self._micro_batch, self._ranks)
             return self._loader(rows, shares, self.counted(padding))
         if self._packing:
@@ -113,7 +113,7 @@ class Ordered(Ahead, Saving, Spread):
             rows, padding = self.eval_dataset, self.data_collator
             shares = Shares(lambda _: range(len(rows)), self._micro_batch, self._ranks)
             self.gather_function = Losses(self.accelerator.gather, shares)
-            return self._loader(with_blank(rows, padding.pad_token_id), shares, padding)
+            return self._loader(with_blank(rows), shares, padding)
         padding = self.data_collator
         if self._pass_tokens:
             self.data_collator = self.passes_of_evaluation()

@@ -83,7 +83,7 @@ def assert_near(one: Case, other: Case) -> None:
     far = {}
     for name, tensor in before.items():
         value, apart = tensor.double(), float((tensor - after[name]).double().norm())
-        if apart > NEAR * float(value.norm()) + nothing * value.numel() ** 0.5:
+        if not apart <= NEAR * float(value.norm()) + nothing * value.numel() ** 0.5:  # or NaN
             far[name] = apart
     assert not far, f"{other.work}: {far}"
 

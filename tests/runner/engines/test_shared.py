@@ -49,6 +49,7 @@ def apart(one: Case, other: Case) -> float:
     left, right = saved(one), saved(other)
     assert left.keys() == right.keys() and left
     assert all(left[name].dtype == right[name].dtype for name in left)
+    assert all(value.isfinite().all() for value in (*left.values(), *right.values()))
     return max(float((left[name] - right[name]).norm() / left[name].norm()) for name in left)
 
 

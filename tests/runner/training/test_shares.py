@@ -67,7 +67,7 @@ def rows_of(*lengths: int) -> Dataset:
 
 
 def test_the_tokens_of_micro_batches_are_counted_without_padding_and_blank_rows() -> None:
-    rows, counted = with_blank(rows_of(4, 2, 5), 0), Counted(DataCollatorForLanguageModeling(0))
+    rows, counted = with_blank(rows_of(4, 2, 5)), Counted(DataCollatorForLanguageModeling(0))
     found = [
         [batch[COUNTED] for batch in loader(rows, one, counted, torch.device("cpu"))]
         for one in shares(3, 2, 2)
