@@ -7,30 +7,23 @@ found with these points; of the formulas of others, only the third tensor of sta
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from planner.memory import Profile, estimate
 from planner.memory.facts import Estimate
-from planner.models.facts import ModelFacts
 from planner.search.budget import kept_besides
 from tests.gpu.several.choices import Search
 from tests.gpu.several.line import Line
 from tests.gpu.several.predicted import profile_of
+from tests.planner.memory import test_points_ranks as ranks
 
 FOLDER = Path(__file__).parents[2] / "data" / "points"
 
 
-@dataclass(frozen=True)
-class Point:
-    """A training, and how a plan describes it."""
-
-    name: str
-    told: dict[str, Any]
-    model: ModelFacts
-    profile: Profile
+class Point(ranks.Point):
+    """A training by the runner, and how a plan describes it."""
 
     @property
     def estimate(self) -> Estimate:
