@@ -114,6 +114,16 @@ def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
     )
 
 
+def at_once(layer: int, profile: Profile) -> bool:
+    """Return whether ZeRO's stage 3 gathers layers at once, of which the largest has so many
+    elements.
+
+    Module by module takes less memory, and the hooks take less time than weights in main memory take
+    to the card.
+    """
+    return layer <= profile.engine.whole and profile.offload in ("none", "optimizer")
+
+
 @cache
 def largest_layer(shape: Architecture) -> int:
     """Return the elements of the largest layer."""

@@ -3,14 +3,14 @@
 Counted from DeepSpeed 0.19.8 (`deepspeed/runtime/zero/stage3.py`,
 `partitioned_param_coordinator.py`). The runner has it gather layers of up to `PlannedEngine.whole`
 elements at once, into one buffer that is then split into tensors (`AllGatherCoalescedHandle`), and
-the modules of larger ones by themselves.
+the modules of larger ones by themselves, and all if the weights are in main memory.
 
 The coordinator keeps what the next `PlannedEngine.live` elements use again: at the end of a forward
 pass the last layers. It looks only at modules that it gathers. If these are layers, there is none
 with weights of its own between the embedding and its backward pass: the embedding stays, too.
 """
 
-from planner.memory.shares import Held, Moment, Shares, Sizes, merged, pinned
+from planner.memory.shares import Held, Moment, Shares, Sizes, at_once, merged, pinned
 from planner.memory.zero import MASTER_BYTES, NORM_BYTES
 from planner.setup.setup import Profile
 
@@ -50,7 +50,7 @@ def _moments(sizes: Sizes, profile: Profile) -> dict[Moment, Held]:
     """
     cast = {"scratch": 4 * sizes.longest // profile.ranks * (profile.offload != "none")}
     ending = {"scratch": profile.width * sizes.table * (profile.method == "full")}
-    found = _by_layer if sizes.layer <= profile.engine.whole else _by_module
+    found = _by_layer if at_once(sizes.layer, profile) else _by_module
     passing, head, last, first = found(sizes, profile)
     return {
         "start": passing,

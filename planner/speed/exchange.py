@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from planner.memory.facts import Sized
 from planner.memory.resident import weights
-from planner.memory.shares import largest_layer
+from planner.memory.shares import at_once, largest_layer
 from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture
@@ -137,7 +137,7 @@ def _units(shape: Architecture, profile: Profile) -> int:
 
 
 def _gathers_layers(shape: Architecture, profile: Profile) -> bool:
-    return largest_layer(shape) <= profile.engine.whole
+    return at_once(largest_layer(shape), profile)
 
 
 def _modules(shape: Architecture, profile: Profile) -> int:

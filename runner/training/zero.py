@@ -171,6 +171,7 @@ class Zero:
 
     def __init__(self, job: Job) -> None:
         self._stage = stage_of(job)
+        self._moves_weights = job.parallel.offload == "all"
         self._engine: Any = None
         self._linked = False
 
@@ -194,8 +195,9 @@ class Zero:
         """Have stage 3 gather a layer at once, when the trainer prepares its model.
 
         The hooks around each module in a layer take the host longer than the layer takes a card.
+        Weights in main memory take longer than the hooks.
         """
-        if self._stage == 3:
+        if self._stage == 3 and not self._moves_weights:
             from deepspeed.utils import set_z3_leaf_module
 
             for layer in gathered_at_once(model):
