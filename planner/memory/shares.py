@@ -118,8 +118,8 @@ def at_once(layer: int, profile: Profile) -> bool:
     """Return whether ZeRO's stage 3 gathers layers at once, of which the largest has so many
     elements.
 
-    Module by module takes less memory, and the hooks take less time than weights in main memory take
-    to the card.
+    Module by module takes less memory, and weights in main memory take longer to the card than the
+    hooks take.
     """
     return layer <= profile.engine.whole and profile.offload in ("none", "optimizer")
 
