@@ -13,6 +13,7 @@ LAYOUT = (
     "train.micro_batch", "train.most_passes", "train.optimizer", "train.pass_tokens",
 )  # fmt: skip
 """The tables and keys that may differ, of those that change the weights: by rounding only."""
+EXACT = "exactness.exact"
 EFFECTIVE_BATCH = "train.effective_batch"
 """The rows of a step as a key of `run.toml`; in a lock they follow from three values."""
 
@@ -24,7 +25,7 @@ def obstacle(before: TrainingLock, now: TrainingLock) -> Difference | None:
     `exactness.exact` is one if `now` has it: exact bits are promised for one run.
     """
     if now.exactness.exact:
-        return Difference("exactness.exact", before.exactness.exact, True, "changes weights")
+        return Difference(EXACT, before.exactness.exact, True, "changes weights")
     for one in differences(before, now):
         if one.consequence == "changes weights" and not _is_layout(one.field):
             return one

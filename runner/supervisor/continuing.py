@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from lockfiles import digest, files
 from lockfiles import lock as locks
 from lockfiles.compare import word
-from lockfiles.continuing import EFFECTIVE_BATCH, obstacle, step_rows
+from lockfiles.continuing import EFFECTIVE_BATCH, EXACT, obstacle, step_rows
 from lockfiles.errors import DigestDiffers, RunFailed, Stopped, UsageProblem
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Command, Option, Steps
 from lockfiles.harmless import one_line
@@ -81,7 +81,14 @@ def check_locks(lock: Lock, run: Path, own: Path, at: Path) -> TrainingLock:
             f"`{run}` is the run of this lock itself.",
             fix=Command("tunelock run {}", at, to="resume it"),
         )
-    if found := obstacle(before, now):
+    found = obstacle(before, now)
+    if found and found.field == EXACT:
+        raise UsageProblem(
+            f"This lock cannot continue `{run}`: it promises exact bits, which only one run from "
+            "its start has.",
+            fix=Steps((Answer("train.exact", False), PLAN_AGAIN)),
+        )
+    if found:
         values = [one_line(word(one), most=40) for one in (found.locked, found.found)]
         raise UsageProblem(
             f"This lock cannot continue `{run}`: `{found.field}` is `{values[0]}` there, and "

@@ -123,21 +123,21 @@ def _gloo(*_: Any, **__: Any) -> tuple[str, DistributedType]:
 
 
 def gathered_at_once(model: Any) -> list[Any]:
-    """Return the layers of a model that stage 3 gathers as one: those of up to as many elements as
-    the engine's record says.
+    """Return the layers of a model that stage 3 gathers as one: none if the largest has more
+    elements than the engine's record says.
 
     It reduces the gradients of such a layer once that of its input is there. So two kinds of layers
     are left out: the first one that is trained, if embeddings are frozen, since its input has no
     gradient; and layers with a parameter that is used elsewhere too, whose gradient comes later.
     """
     every = list(layers(model))
+    if max(map(_elements, every), default=0) > ENGINE.whole:
+        return []
     used = Counter(id(one) for _, one in model.named_parameters(remove_duplicate=False))
     first = None if _is_trained(model.get_input_embeddings()) else _first_trained(every)
     return [
         layer for layer in every
-        if layer is not first
-        and all(used[id(one)] == 1 for one in layer.parameters())
-        and _elements(layer) <= ENGINE.whole
+        if layer is not first and all(used[id(one)] == 1 for one in layer.parameters())
     ]  # fmt: skip
 
 

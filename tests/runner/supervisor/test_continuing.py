@@ -229,6 +229,8 @@ def test_what_cannot_be_continued(tmp_path: Path) -> None:
 
     assert "`train.seed` is `17` there, and `18` here" in refusal(spread(seed=18))
     assert "`train.effective_batch` is" in refusal(spread(accumulation=2))
+    exact = LOCK.exactness.model_copy(update={"exact": True})
+    assert "it promises exact bits" in refusal(LOCK.model_copy(update={"exactness": exact}))
     assert "is the run of this lock itself" in refusal(own=run)
     with pytest.raises(UsageProblem) as itself:
         former(LOCK, run, run, tmp_path / "my.lock")

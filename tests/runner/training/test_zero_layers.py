@@ -1,5 +1,6 @@
 """Which layers ZeRO's stage 3 gathers as one."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from lockfiles.errors import RunFailed
+from planner.parallelism import zero3
+from runner.training import zero
 from runner.training.compiled import layers
 from runner.training.zero import check_input, gathered_at_once
 
@@ -51,6 +54,17 @@ def test_embeddings_that_are_trained_give_every_layer_such_an_input() -> None:
     found = model(0, 1)
     found.get_input_embeddings().weight.requires_grad = True
     assert len(gathered_at_once(found)) == LAYERS
+
+
+def test_no_layer_is_gathered_as_one_if_one_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = model()
+    every = layers_of(found)
+    every[2].mlp.up_proj = torch.nn.Linear(16, 64, bias=False)
+    size = sum(one.numel() for one in every[0].parameters())
+    monkeypatch.setattr(zero, "ENGINE", replace(zero3.ENGINE, whole=size))
+    assert indices(found) == []
+    monkeypatch.setattr(zero, "ENGINE", replace(zero3.ENGINE, whole=2 * size))
+    assert indices(found) == [0, 1, 2, 3]
 
 
 def test_layers_that_share_a_parameter_are_gathered_module_by_module() -> None:
