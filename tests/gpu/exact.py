@@ -1,6 +1,6 @@
 """Which kernels repeat and resume a training bit for bit on this card, and what that costs.
 
-    python -m tests.gpu.exact OUT.jsonl [--cpu] [--untimed] [--only TEXT] [--seconds BUDGET]
+    python -m tests.gpu.exact OUT.jsonl [--cpu] [--untimed | --timed] [--only TEXT]
 
 A small model of Qwen2's shape is trained by the runner's own `train`, from the base on disk to the
 result: twice, and once with a stop and a resumption, each in a process of its own. The tensors of
@@ -146,6 +146,7 @@ def main() -> None:
     given.add_argument("--only", default="")
     given.add_argument("--cpu", action="store_true", help="with a tiny model, and untimed")
     given.add_argument("--untimed", action="store_true", help="compare bits only")
+    given.add_argument("--timed", action="store_true", help="take times only")
     given.add_argument("--seconds", type=float, default=1e9)
     given.add_argument("--at-once", type=int, default=6, help="ways that are compared at a time")
     asked = given.parse_args()
@@ -161,9 +162,10 @@ def main() -> None:
         every = list(cells(asked.only))
         if missing := [f"{one} ({unknown(one)})" for one in VARIANTS if unknown(one)]:
             print("no lock has", ", ".join(missing))
-        _compare(every, folder, asked, ends)
+        if not asked.timed:
+            _compare(every, folder, asked, ends)
         for cell in () if asked.cpu or asked.untimed else every:
-            if cell.method != "qlora" and time.monotonic() < ends:
+            if time.monotonic() < ends:
                 _write(timed(cell, training(cell, folder, at_length=True, on_card=True)), asked.out)
     print("\n".join(summary(_read(asked.out))))
 
@@ -195,9 +197,8 @@ def summary(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     speeds = {one["timed"]: one["tokens_per_second"] for one in found if "timed" in one}
     yield "| method | kernels | algorithms | repeats | resumes | tokens/s | of default |"
     yield "|---|---|---|---|---|---|---|"
-    for one in found:
-        if "cell" not in one:
-            continue
+    known = {one["cell"]: one for one in found if "cell" in one}
+    for one in known.values() or found:
         cell = Cell(one["method"], one["variant"], one["exact"])
         speed = speeds.get(cell.name, 0)
         usual = speeds.get(replace(cell, exact=False).name, 0)

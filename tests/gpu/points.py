@@ -10,6 +10,7 @@ One JSON line a point, written as it is measured; points that stand in OTHER are
 With `--host`, each point tells how fast its host was. With `--host-every`, the host is measured in
 a process of its own at the start, after so many points and at the end, each a line named `host`.
 With `--steps`, points have so many steps, fewer where one is long, and no evaluation: for times.
+`--part 1/3` is the first of three parts of a table, for three cards.
 `tests/planner/memory/test_points.py` and `tests/planner/speed` hold the closed form and the step
 time to these lines.
 """
@@ -187,6 +188,7 @@ def main() -> None:
     given.add_argument("--host-every", type=int, default=0)
     given.add_argument("--steps", type=int, default=0)
     given.add_argument("--only", default="")
+    given.add_argument("--part", default="1/1")
     given.add_argument("--skip", type=Path, nargs="*", default=())
     given.add_argument("--at-once", type=int, default=1)
     given.add_argument("--cpu", action="store_true")
@@ -195,6 +197,8 @@ def main() -> None:
     every = (replace(case, times_host=asked.host) for case in cases(asked.table, asked.configs))
     wanted = [case for case in every if asked.only in case.name and case.name not in done]
     wanted = wanted[::2] + wanted[1::2]  # spread over families, should the time be over
+    part, parts = map(int, asked.part.split("/"))
+    wanted = wanted[part - 1 :: parts]
     if asked.steps:
         wanted = [timed(case, asked.steps) for case in wanted]
     if asked.cpu:

@@ -12,6 +12,7 @@ from runner.runs.events import read
 from tests.gpu.shapes import write_intent
 from tests.gpu.test_pipeline import base as base
 from tests.gpu.test_pipeline import carried_out, done, killed_and_gone_on, pytestmark, tell
+from tests.journeys.demo_folder import small
 from tests.journeys.test_run import run_at
 
 __all__ = ["pytestmark"]
@@ -65,3 +66,36 @@ def test_a_run_with_both_is_killed_and_resumed(kind: str, base: Path, tmp_path: 
     whole, resumed = _losses(folder, "whole"), _losses(folder, "killed")
     tell(f"{kind} resumed", equal=whole == resumed, steps=len(whole))
     assert resumed == pytest.approx(whole, rel=5e-3)
+
+
+def test_products_in_fp8_learn_the_same(base: Path, tmp_path: Path) -> None:
+    found = {}
+    for products in ("bf16", "fp8"):
+        folder = _planned(
+            tmp_path / products, base, "compiled", method__kind="lora",
+            method__base_products=products,
+        )  # fmt: skip
+        lock = locks.read(folder / "run.lock").training()
+        assert lock.train.base_products == products
+        made = carried_out(folder, "runs")
+        found[products] = _losses(folder, "runs")
+        tell(
+            f"lora {products}", step_seconds=made.measured.step_seconds,
+            planned=lock.prediction.step_seconds, peak=made.measured.peak_bytes,
+            predicted=lock.prediction.peak_bytes, losses=found[products][-2:],
+        )  # fmt: skip
+    assert found["fp8"] == pytest.approx(found["bf16"], rel=0.03)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_demo_is_as_accurate(way: str, tmp_path: Path) -> None:
+    compiled, recorded = WAYS[way]
+    folder = small(
+        tmp_path, machine__device="cuda", train__exact=False, train__epochs=8, results__gguf=[],
+        method__compile=compiled, method__cuda_graphs=recorded,
+    )  # fmt: skip
+    done(folder, "plan")
+    made = carried_out(folder, "runs")
+    assert made.evaluation.base and made.evaluation.tuned
+    tell(f"demo {way}", tuned=made.evaluation.tuned.accuracy, held_out=made.evaluation.tuned.rows)
+    assert made.evaluation.tuned.accuracy > 0.5 > 0.2 > made.evaluation.base.accuracy

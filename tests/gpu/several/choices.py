@@ -1,12 +1,14 @@
-"""Whether the plan that is chosen for several cards is the fastest of all that fit.
+"""Whether the plan that is chosen for one or several cards is the fastest of all that fit.
 
-    python -m tests.gpu.several.choices OUT.jsonl [--ranks 2] [--seconds BUDGET] [--cpu]
-    python -m tests.gpu.several.choices [--ranks 2]
+    python -m tests.gpu.several.choices OUT.jsonl [--ranks 2] [--gib N ...] [--seconds N] [--cpu]
+    python -m tests.gpu.several.choices [--ranks 2] [--gib N ...]
 
 For each model, the chosen plan is trained for a few steps, and then those that fit, offload nothing
-and are expected to take at most `WITHIN` times as long as the fastest: the best one of each engine,
-then the fastest others, at most `MOST`. Each step has the same rows. Lines that OUT has are not run
-again. Without OUT, the plans are listed.
+and are expected to take at most `WITHIN` times as long as the fastest, or are among the `FEWEST`
+fastest: the best one of each engine, then others, at most `MOST`. Each is also tried in passes of
+half the size. Each step has the same rows. Lines that OUT has are not run again. Without OUT, the
+plans are listed. `--gib` plans for cards of so many GiB; the summary has no word for a plan that
+needed more, but its line has its peak.
 """
 
 import argparse
@@ -45,8 +47,14 @@ MODELS: tuple[tuple[str, Kind], ...] = (
     ("Llama-3.1-8B", "lora"),
     ("Qwen3-4B", "lora"),
 )
+ON_ONE_CARD: tuple[tuple[str, Kind], ...] = (
+    ("Qwen2.5-0.5B", "lora"),
+    ("Qwen2.5-1.5B", "full"),
+    ("Qwen3-4B", "qlora"),
+    ("Llama-3.1-8B", "lora"),
+)
 WITHIN = 1.6
-MOST = 10
+FEWEST, MOST = 4, 10
 STEP_SECONDS = 4.0
 """Of the measured steps of a plan, about."""
 FEWEST_STEPS, MOST_STEPS = 3, 10
@@ -62,11 +70,14 @@ class Search:
     method: Kind
     ranks: int
     tiny: bool = False
+    gib: int = 0
+    """What a card is taken to have; 0 for what it has."""
 
     @property
     def name(self) -> str:
         """The search, as lines name it."""
-        return f"{self.model} {self.method}, {self.ranks} cards"
+        cards = "1 card" if self.ranks == 1 else f"{self.ranks} cards"
+        return f"{self.model} {self.method}, {cards}" + (f" of {self.gib} GiB" if self.gib else "")
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -94,7 +105,7 @@ class Search:
         }  # fmt: skip
         answers, many = check(asked, {}), self.lengths * exhaustive.REPEATS
         found = from_answers.candidates(
-            answers, self.facts, from_answers.counted(answers, machine(self.ranks)),
+            answers, self.facts, from_answers.counted(answers, machine(self.ranks, self.gib)),
             rows=len(many), longest=max(many), lengths=many, tokens=sum(many),
         )  # fmt: skip
         return replace(found, request=replace(found.request, rows=None, dropout=0.0))
@@ -129,10 +140,19 @@ class Search:
             for at, some in of.items()
         }
         first = [self.chosen, *(some[0] for some in fitting.values() if some)]
-        rest = sorted((one for some in fitting.values() for one in some), key=self.seconds)
-        most = WITHIN * min(map(self.seconds, rest))
-        found = [one for one in (*first, *rest) if one == self.chosen or self.seconds(one) <= most]
+        every = [half for some in fitting.values() for one in some for half in self._halves(one)]
+        rest = sorted(every, key=self.seconds)
+        most = WITHIN * self.seconds(rest[0])
+        many = max(FEWEST, sum(self.seconds(one) <= most for one in dict.fromkeys(rest)))
+        found = [one for one in (*first, *rest[:many]) if one in (self.chosen, *rest[:many])]
         return list(dict.fromkeys(found))[:MOST]
+
+    def _halves(self, plan: Profile) -> Iterator[Profile]:
+        """Yield a plan, and the same in passes of half the size."""
+        yield plan
+        half = plan.pass_tokens // 2
+        if half >= max(self.lengths):
+            yield replace(plan, pass_tokens=half, accumulates=True)
 
     @property
     def steps(self) -> int:
@@ -170,12 +190,17 @@ class Search:
         }  # fmt: skip
 
 
-def machine(ranks: int) -> MachineFacts:
-    """Return this machine with so many of its cards; without a card, one with H100s."""
+def machine(ranks: int, gib: int = 0) -> MachineFacts:
+    """Return this machine with so many of its cards, which have `gib` GiB if it is not 0; without
+    a card, one with H100s."""
     found = probe(Path("/"))
     if not found.gpus:
-        return machines.named(f"{exhaustive.CARD}:{ranks}")
-    return replace(found, gpus=found.gpus[:ranks])
+        found = machines.named(f"{exhaustive.CARD}:{ranks}")
+    size = gib * machines.GIB
+    cards = found.gpus[:ranks]
+    if gib:
+        cards = tuple(replace(card, memory_bytes=size, free_bytes=size) for card in cards)
+    return replace(found, gpus=cards)
 
 
 def _passes(plan: Profile, lengths: Sequence[int]) -> dict[str, Any]:
@@ -243,6 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = argparse.ArgumentParser(prog="tests.gpu.several.choices")
     given.add_argument("out", nargs="?", type=Path)
     given.add_argument("--ranks", type=int, default=2)
+    given.add_argument("--gib", type=int, nargs="*", default=[0], help="memory to plan for; 0: all")
     given.add_argument("--only", default="", help="models with this text")
     given.add_argument("--most", type=int, default=MOST, help="plans of a model")
     given.add_argument("--seconds", type=float, default=1e9, help="start no plan after this")
@@ -251,8 +277,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = given.parse_args(arguments)
     ends = time.monotonic() + asked.seconds
     searches = [
-        Search(model, method, asked.ranks, asked.cpu)
-        for model, method in MODELS
+        Search(model, method, asked.ranks, asked.cpu, gib)
+        for gib in asked.gib
+        for model, method in (MODELS if asked.ranks > 1 else ON_ONE_CARD)
         if asked.only in model
     ]
     if asked.out is None:
