@@ -1,5 +1,6 @@
 """Which plan to choose: the fastest that fits, of the first method that has one."""
 
+import random
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import TypeVar
@@ -28,8 +29,9 @@ Plan = TypeVar("Plan")
 def best(candidates: Candidates) -> Profile | None:
     """Return the plan to choose, or None where no plan fits.
 
-    Among plans that are equally fast, it is the one that needs the least memory. Where the
-    device's speed is unknown, it is the first candidate that fits.
+    Among plans that are equally fast, it is the one that needs the least memory, of those that a
+    slow host would not slow down, if the host was not measured. Where the device's speed is
+    unknown, it is the first candidate that fits.
     """
     for kind in candidates.kinds:
         if found := fastest_of(candidates, kind):
@@ -67,7 +69,7 @@ def fastest_in(
         fitting = list(fitting)
         if chosen := _of_finalists(candidates, fitting):
             return chosen
-    return _fastest(fitting, lambda p: seconds(candidates, p), candidates.estimated)
+    return _fastest(fitting, lambda p: seconds(candidates, p), lambda p: _worse(candidates, p))
 
 
 def _quickest(candidates: Candidates, plans: Sequence[Profile]) -> Profile | None:
@@ -106,12 +108,25 @@ def best_or_least(candidates: Candidates, kind: Kind) -> Profile:
     return fastest_of(candidates, kind) or candidates.least(kind)
 
 
+def _worse(candidates: Candidates, plan: Profile) -> tuple[bool, int]:
+    """Return what equally fast plans are compared by, the better one first: whether a slow host
+    would slow a plan down, where the host was not measured, and its memory in bytes."""
+    card, need = candidates.card, candidates.estimated(plan)
+    if not card or card.host != host.ASSUMED:
+        return False, need
+    usual, slow = (
+        duration(candidates.model, plan, one, _sample(candidates, plan))
+        for one in (card, host.on_slow_host(card))
+    )
+    return bool(usual and slow and host.said(usual.step_seconds, slow.step_seconds)), need
+
+
 def _fastest(
     plans: Iterable[Plan],
     seconds: Callable[[Plan], float | None],
-    need: Callable[[Plan], int],
+    worse: Callable[[Plan], tuple[bool, int]],
 ) -> Plan | None:
-    """Return the fastest of some plans; among equally fast ones, the one that needs the least.
+    """Return the fastest of some plans; among equally fast ones, the one that is least `worse`.
 
     `seconds` returns how long a plan takes for the same work as the others. Where it returns None
     for the first plan, that plan is the result.
@@ -122,7 +137,7 @@ def _fastest(
         return first
     times = [(seconds(plan) or 0.0, plan) for plan in (first, *rest)]
     least = min(time for time, _ in times)
-    return min((plan for time, plan in times if time <= (1 + TIE) * least), key=need)
+    return min((plan for time, plan in times if time <= (1 + TIE) * least), key=worse)
 
 
 def slower(candidates: Candidates, other: Profile, chosen: Profile) -> str:
@@ -236,11 +251,10 @@ def _sample(candidates: Candidates, plan: Profile) -> Schedule:
 
 
 def _few(candidates: Candidates, rows: int) -> Sequence[int]:
-    """Return the lengths of some of the rows; with several processes of complete steps of `rows`,
-    so that each of them has rows."""
-    every = candidates.request.lengths
-    few = every[:: -(-len(every) // SAMPLE_ROWS)]
-    if candidates.request.processes == 1:
-        return few
-    count = max(1, len(few) // rows) * rows
-    return [every[at * len(every) // count] for at in range(count)]
+    """Return the lengths of some of the rows, by the seed: every so many-th row may be unlike the
+    others. With several processes they are those of complete steps of `rows`."""
+    asked = candidates.request
+    count = min(len(asked.lengths), SAMPLE_ROWS)
+    if asked.processes > 1:
+        count = max(1, count // rows) * rows
+    return random.Random(asked.seed).sample(asked.lengths, count)
