@@ -15,8 +15,10 @@ from planner.speed.mixers import effort
 from planner.speed.parts import Part, adapters, one_key, parts
 from planner.speed.work import Work
 
-NF4_LAUNCHES = 8
-"""Launches to dequantize one NF4 weight, including bitsandbytes' Python code."""
+NF4_LAUNCHES = 3
+"""Launches to dequantize one NF4 weight: its doubly quantized scales, their offset, the weight."""
+NF4_HOST = 5
+"""What bitsandbytes' Python code takes the host for that besides, in launches."""
 INT8_LAUNCHES = 14
 """Launches of LLM.int8 per product: finding outliers and quantizing the input."""
 FLOAT32_BYTES = 1.85
@@ -124,6 +126,7 @@ def _products(shape: Architecture, profile: Profile, block: Block) -> Work:
         expert_bytes=profile.width * block.experts,
         dequantized_bytes=made,
         launches=each * len(block.linears) + (2 if block.experts else 0),
+        host_only=NF4_HOST * len(block.linears) if bits == 4 else 0,
     )
 
 

@@ -120,10 +120,11 @@ def _host(
     if profile.graph_sizes:
         first, second = head_launches(shape, profile)
         return own.launch_seconds * first, own.backward_launch_seconds * second
-    found = own.launch_seconds * again.launches + own.backward_launch_seconds * back.launches
+    found = own.launch_seconds * again.host_launches
+    found += own.backward_launch_seconds * back.host_launches
     found += own.checkpoint_seconds * shape.layers * profile.checkpointing
     compiled = own.compiled_seconds * shape.layers * (profile.kernels == "compiled")
-    return own.launch_seconds * there.launches + compiled, found + compiled
+    return own.launch_seconds * there.host_launches + compiled, found + compiled
 
 
 def evaluation_seconds(
@@ -132,7 +133,7 @@ def evaluation_seconds(
     """Return the seconds of one forward pass of an evaluation."""
     there = forward(model.architecture, replace(profile, kernels="eager"))
     card = coefficients.forward_seconds(there, accelerator)
-    host = accelerator.host * coefficients.launch_seconds * there.launches
+    host = accelerator.host * coefficients.launch_seconds * there.host_launches
     return accelerator.host * coefficients.micro_step_seconds + max(card, host)
 
 

@@ -23,6 +23,13 @@ class Work:
     """Bytes read and written to dequantize weights."""
     launches: float = 0.0
     """Operations that the host launches."""
+    host_only: float = 0.0
+    """What the host does besides, in launches that take it as long."""
+
+    @property
+    def host_launches(self) -> float:
+        """What the host does, in launches."""
+        return self.launches + self.host_only
 
     def __add__(self, other: "Work") -> "Work":
         return Work(
@@ -34,6 +41,7 @@ class Work:
             self.expert_bytes + other.expert_bytes,
             self.dequantized_bytes + other.dequantized_bytes,
             self.launches + other.launches,
+            self.host_only + other.host_only,
         )
 
     def __mul__(self, times: float) -> "Work":
@@ -46,4 +54,5 @@ class Work:
             self.expert_bytes * times,
             self.dequantized_bytes * times,
             self.launches * times,
+            self.host_only * times,
         )

@@ -25,6 +25,7 @@ from lockfiles.stage_kinds.registry import KINDS
 from planner.pipeline.kind import of_kind
 from runner.engines.ddp import MEETING_VARIABLE
 from runner.engines.lost import waited
+from runner.environments.collecting import importing
 from runner.environments.unused import hide, unused
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
@@ -54,7 +55,8 @@ def _run(given: context.Context) -> int:
     given.line.send("started")
     hide(unused(given.lock))
     try:
-        module = import_module(f"runner.stages.{given.kind}")
+        with importing():
+            module = import_module(f"runner.stages.{given.kind}")
         report = module.run(given)
         if given.rank:
             given.line.beat(last=True)

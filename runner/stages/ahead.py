@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from runner.environments.collecting import importing
 from runner.environments.unused import hide
 from runner.runs.heartbeat import heartbeat
 from runner.runs.pipe import Line
@@ -29,11 +30,12 @@ def main(modules: list[str]) -> int:
     waiting = threading.Thread(target=_wait, args=(imported, turn), daemon=True)
     waiting.start()
     hide(name[1:] for name in modules if name.startswith("-"))
-    for name in modules:
-        if name.startswith("-"):
-            continue
-        with suppress(Exception):  # the stage imports it again, and reports why that fails
-            import_module(name)
+    with importing():
+        for name in modules:
+            if name.startswith("-"):
+                continue
+            with suppress(Exception):  # the stage imports it again, and reports why that fails
+                import_module(name)
     imported.set()
     waiting.join()
     return stages.main(turn[0]) if turn else 1

@@ -112,8 +112,8 @@ def from_lists(self: Any, given: Sequence[Mapping[str, Sequence[int]]]) -> dict[
         )
 
     lengths = [len(row["input_ids"]) for row in given]
-    filled = [self._filled([given[at] for at in one]) for one in layout.passes(
-        lengths, self.most_tokens)]  # fmt: skip
+    laid = layout.passes(lengths, self.most_tokens)
+    filled = [self._filled([given[at] for at in one]) for one in laid]
     every = [row for one in filled for row in one]
     edges = [self._edges([len(row["input_ids"]) for row in one]) for one in filled]
     positions = [row.get("position_ids", range(len(row["input_ids"]))) for row in every]
@@ -124,6 +124,8 @@ def from_lists(self: Any, given: Sequence[Mapping[str, Sequence[int]]]) -> dict[
         "cuts": tuple(accumulate(one[-1] for one in edges)),
         "bounds": [torch.tensor(one, dtype=torch.int32) for one in edges],
         "scored": [chosen([i for row in one for i in scored(row)]) for one in filled],
+        "blank": (False,) * len(laid),
+        "with_rows": len(laid),
         "own": sum(lengths),
     }
 

@@ -87,13 +87,16 @@ def steps_of(runs: Path) -> list[int]:
 
 
 def stage_process(run: Path) -> int:
-    """Return the process id of the stage that works in a run folder."""
+    """Return the process id of the stage that works in a run folder, which may have been started
+    ahead of its turn."""
     for place in Path("/proc").glob("[0-9]*"):
         try:
             words = (place / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"runner.stages" in words and any(str(run).encode() in word for word in words):
+        if {b"runner.stages", b"runner.stages.ahead"} & {*words} and any(
+            str(run).encode() in word for word in words
+        ):
             return int(place.name)
     raise AssertionError("no stage runs")
 

@@ -213,7 +213,7 @@ def test_a_kind_of_stage_that_is_added_runs_resumes_and_is_reported(
     )
     counting.tunelock(folder, "check")
     shown = counting.tunelock(tmp_path, "diff", "plain/run.lock", "more/run.lock")
-    assert "report → count" in shown.partition("changes exports")[2]
+    assert "stage.count.kind  (none) → count" in shown.partition("changes exports")[2]
 
     run = killed_in(folder, "count", environment=counting.environment)
     assert not (run / "stages" / "03-count").exists()
@@ -231,7 +231,8 @@ def test_a_kind_of_stage_that_is_added_runs_resumes_and_is_reported(
     ]
     page = (run / "report.html").read_text("utf-8")
     assert "<td>token counts</td><td><code>stages/03-count/count.json</code></td>" in page
-    assert "token counts: stages/03-count/count.json" in counting.tunelock(folder, "status")
+    told = counting.tunelock(folder, "status")
+    assert f"token counts: runs/{run.name}/stages/03-count/count.json" in told
 
 
 def test_a_kind_of_stage_that_is_added_runs_without_training(

@@ -1,8 +1,8 @@
 """The closed form against peaks of plans that were chosen and trained on a card.
 
-`sides.jsonl` and `sides_again.jsonl` are what `python -m tests.gpu.speed` wrote; before the second
-one, batches began to be collected ahead. The greatest pass of the run comes first, before the
-optimizer has states; later steps are those of the first 23.
+`sides.jsonl`, `sides_again.jsonl` and `sides_gsm8k.jsonl` are what `python -m tests.gpu.speed`
+wrote; before the second one, batches began to be collected ahead. The greatest pass of the run
+comes first, before the optimizer has states; later steps are those of the first 23.
 """
 
 import json
@@ -22,11 +22,11 @@ from tests.gpu.speed.line import Line
 from tests.planner.memory.test_compiled_layers import model_of, plan
 
 DATA = Path(__file__).parents[2] / "data" / "points"
-FIRST, AGAIN = (
+FIRST, AGAIN, GSM8K = (
     [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text("utf-8").splitlines()]
-    for name in ("sides", "sides_again")
+    for name in ("sides", "sides_again", "sides_gsm8k")
 )
-LINES = [*FIRST, *AGAIN]
+LINES = [*FIRST, *AGAIN, *GSM8K]
 CHOSEN = [line for line in LINES if line.get("side") == "chosen"]
 RESERVED = [line for line in CHOSEN if "graphs of" in line["settings"]]
 PEAKS = [line for line in CHOSEN if line not in RESERVED]

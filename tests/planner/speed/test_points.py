@@ -91,7 +91,7 @@ def test_families_that_served_are_met() -> None:
 
 def test_blind_points_on_another_card_and_host_are_met_within_fifteen_percent() -> None:
     """No step of these plans served. QLoRA is left out: one of its counts was set with it in view
-    (`NF4_LAUNCHES`); before that, 27 of all 35 were within 15%."""
+    (`NF4_HOST`); before that, 27 of all 35 were within 15%."""
     blind = {case.name for case in cases(TIMES)}
     errors = _told(p for p in points(OTHER) if p.name in blind and "qlora" not in p.name)
     assert len(errors) >= 20

@@ -18,6 +18,7 @@ from tests.planner.memory.test_compiled_layers import model_of
 from tests.planner.memory.test_points_sides import (
     AGAIN,
     FIRST,
+    GSM8K,
     Setup,
     graph_sizes,
     rows_and_tokens,
@@ -28,9 +29,9 @@ from tests.planner.memory.test_points_sides import (
 TWICE = {(one["model"], one["method"]) for one in AGAIN if "step=32000" in one["line"]}
 POINTS = [
     one
-    for one in (*FIRST, *AGAIN)
+    for one in (*FIRST, *AGAIN, *GSM8K)
     if one.get("side") == "chosen"
-    and (one in AGAIN or (one["model"], one["method"]) not in TWICE or "step=16" in one["line"])
+    and (one not in FIRST or (one["model"], one["method"]) not in TWICE or "step=16" in one["line"])
 ]
 
 
