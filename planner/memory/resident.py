@@ -21,9 +21,11 @@ WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS workspaces on Hopper, for the forward and the backward thread."""
 EXCHANGED = 1 << 26
 """Elements of gradients that are under way at the same time (`runner.training.exchange`)."""
-PROCESS_BYTES = 560_000_000
+PROCESS_BYTES = 535_000_000
 """Resident memory of a process with torch, transformers, TRL and PEFT after its first steps, where
 it was not measured on the machine itself; a typical value on Linux."""
+QUANTIZER_BYTES = 48_000_000
+"""What bitsandbytes adds to that; only stages that quantize import it."""
 ROW_TOKEN_BYTES = 115
 """Bytes of a token in the rows and columns of Python and Arrow that a trainer keeps; measured."""
 
@@ -109,10 +111,15 @@ def _quantized(shape: Architecture) -> Iterator[tuple[int, int, int]]:
             yield 1, one.shape[0], prod(one.shape[1:])
 
 
+def of_process(profile: Profile) -> int:
+    """Return the resident memory of the process itself on a CPU, in bytes."""
+    own = profile.process_bytes or PROCESS_BYTES
+    return own + QUANTIZER_BYTES * (profile.method == "qlora")
+
+
 def _room(profile: Profile) -> dict[str, int]:
     if profile.device == "cpu":
-        own = profile.process_bytes or PROCESS_BYTES
-        return {"process": own, "rows": ROW_TOKEN_BYTES * profile.held_tokens}
+        return {"process": of_process(profile), "rows": ROW_TOKEN_BYTES * profile.held_tokens}
     return {"workspace": WORKSPACE_BYTES}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from planner.memory.facts import Estimate, Phase
 from planner.memory.phases import heap_bytes
-from planner.memory.resident import PROCESS_BYTES, WORKSPACE_BYTES
+from planner.memory.resident import WORKSPACE_BYTES, of_process
 from planner.setup.setup import Profile
 
 _MOVING = ("forward", "backward")
@@ -23,7 +23,7 @@ def from_trace(
     def outside(name: str, size: int) -> dict[str, int]:
         if profile.device == "cuda":
             return {"workspace": WORKSPACE_BYTES}
-        found = {"process": profile.process_bytes or PROCESS_BYTES}
+        found = {"process": of_process(profile)}
         if name == "load":
             found["model files"] = stored_bytes
         if name in _MOVING:

@@ -14,8 +14,9 @@ CUDA_CONTEXT_BYTES = 600_000_000
 """What a process uses on a card outside torch's allocator."""
 CUDA_RESERVE = 0.02
 """What torch reserves beyond what is allocated, as a share of it, with expandable segments."""
-RECORDED = 0.12
-"""What recorded passes may fragment, as a share of their peak: 3% to 12% on an H100."""
+RECORDED, RECORDED_LEAST_BYTES = 0.12, 1_500_000_000
+"""What recorded passes may fragment, as a share of their peak, and at least: 2% to 12% of large
+peaks on an H100 and an H200, 1.3 GB of one of 6 GB."""
 HOST_PROCESS_BYTES = 2_050_000_000
 """Main memory of a training process on a card besides what it offloads; measured on an H200."""
 CPU_MARGIN = 0.1
@@ -65,7 +66,9 @@ def kept_besides(estimate: Estimate, engine: PlannedEngine) -> int:
 
 def with_room(peak_bytes: int, profile: Profile) -> int:
     """Return a peak with what recorded passes may fragment, in bytes."""
-    return round(peak_bytes * (1 + RECORDED)) if profile.graph_sizes else peak_bytes
+    if not profile.graph_sizes:
+        return peak_bytes
+    return peak_bytes + max(RECORDED_LEAST_BYTES, round(peak_bytes * RECORDED))
 
 
 def beyond_one(engine: PlannedEngine) -> int:

@@ -1,6 +1,7 @@
 """The training setup and the model of a lock, as estimates of memory and speed take them."""
 
 from lockfiles.lock import TrainingLock
+from planner.memory.resident import QUANTIZER_BYTES
 from planner.models.architecture import of_lock
 from planner.models.facts import ModelFacts
 from planner.search.space import AUTOCAST
@@ -49,14 +50,16 @@ def profile_of(lock: TrainingLock, longest: int, padded: bool) -> Profile:
 
 
 def _process_bytes(lock: TrainingLock) -> int:
-    """Return the measured memory of the process; 0 where it is a typical value.
+    """Return the measured memory of a process that does not quantize; 0 where it is a typical
+    value.
 
     A lock with too small a value must not make a plan seem to fit.
     """
     found = lock.prediction
     if found.process_origin != "measured":
         return 0
-    return max(LEAST_PROCESS_BYTES, found.components.get("process", 0))
+    more = QUANTIZER_BYTES * (lock.method.kind == "qlora")
+    return max(LEAST_PROCESS_BYTES, found.components.get("process", 0) - more)
 
 
 def model_of(lock: TrainingLock) -> ModelFacts:

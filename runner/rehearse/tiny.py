@@ -1,72 +1,32 @@
 """`python -P -m runner.rehearse.tiny`: trains a tiny model as a stage does; prints its peak bytes.
 
 Its model, rows and states need almost nothing, so the peak is that of the process: of the
-interpreter, the libraries, and the parts of them that only the first steps load.
+interpreter, the libraries, and the parts of them that only the first steps load. Like a stage that
+does not quantize, it does without bitsandbytes.
 """
 
-import os
 import sys
 import tempfile
 import warnings
 from pathlib import Path
 
-import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
-
-from lockfiles.training import Method, Train
-from planner.data.tokens.example import Example, completion
-from planner.speed.host import CONFIG, PROFILE
-from runner.rehearse.job import padding
-from runner.runs.pipe import Line
-from runner.training.callback import memory_bytes
-from runner.training.job import Job
-from runner.training.train import train
-
-SIZES = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 512}
-METHOD = Method(kind="lora", rank=8, alpha=16, dropout=0.05, targets=list(PROFILE.targets))
-SETTINGS = Train(
-    micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-5, schedule="cosine",
-    warmup_ratio=0.0, weight_decay=0.0, gradient_clip=1.0, optimizer="adamw_torch",
-    dtype="float32", attention="sdpa", checkpointing=False, keep="best", evaluate_steps=2, seed=1,
-)  # fmt: skip
-_ROWS = 8
+from runner.environments.collecting import importing
+from runner.environments.unused import QUANTIZES, hide
 
 
-def _rows() -> list[Example]:
-    lengths = range(12, 12 + _ROWS)
-    return [completion(tuple(range(3, 3 + n)), tuple(range(3, 3 + n))) for n in lengths]
+def main() -> None:
+    """Train and print; what libraries print goes to stderr."""
+    warnings.simplefilter("ignore")
+    own_output, sys.stdout = sys.stdout, sys.stderr
+    hide((QUANTIZES,))
+    with importing():
+        import torch
 
-
-def _base(folder: Path) -> Path:
-    """Write the tiny model's folder."""
-    shape = AutoConfig.for_model(**(dict(CONFIG) | SIZES))
-    AutoModelForCausalLM.from_config(shape).save_pretrained(folder)
-    own: PreTrainedTokenizerFast = padding()
-    own.save_pretrained(folder)
-    return folder
-
-
-def peak_bytes(folder: Path) -> int:
-    """Train in a folder and return the peak memory of this process."""
-    rows = _rows()
-    job = Job(
-        base=_base(folder / "base"),
-        rows=rows,
-        validation=rows[:2],
-        order=lambda epoch: range(_ROWS),
-        method=METHOD,
-        train=SETTINGS,
-        work=folder / "work",
-    )
-    with open(os.devnull, "wb") as nowhere:
-        train(job, Line(nowhere.fileno()))
-    return memory_bytes()[1]
+        from runner.rehearse.tiny_training import peak_bytes
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as place:
+        print(peak_bytes(Path(place)), file=own_output)
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as place:
-        own_output, sys.stdout = sys.stdout, sys.stderr
-        found = peak_bytes(Path(place))
-        print(found, file=own_output)
+    main()

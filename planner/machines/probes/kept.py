@@ -29,6 +29,8 @@ STACK = (
     "accelerate", "bitsandbytes", "datasets", "peft", "tokenizers", "torch", "transformers", "trl",
 )  # fmt: skip
 """The packages that the measurements depend on."""
+MEASURES = 2
+"""Raised where another thing is measured: since 2, a process without bitsandbytes."""
 _LIMIT_BYTES = files.MIB
 
 
@@ -71,6 +73,7 @@ def stack_sha256() -> str:
         "python": platform.python_version(),
         "libc": platform.libc_ver(),
         "packages": {name: _installed(name) for name in STACK},
+        "measures": MEASURES,
     }
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
