@@ -40,6 +40,11 @@ class Start:
     """Where the time went."""
 
 
+def _paths() -> str:
+    """Return the folders that Python imports from, this one first."""
+    return os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH", ""))))
+
+
 def bare(folder: Path) -> Start:
     """Start the plain script."""
     arguments = [folder / "run.lock", folder / "base", folder / "rows" / "train.jsonl"]
@@ -47,7 +52,7 @@ def bare(folder: Path) -> Start:
         began, spent = time.time(), _spent()
         ran = subprocess.run(
             [sys.executable, "-P", str(PROGRAM), *map(str, arguments), out],
-            env=ENVIRONMENT | {"PYTHONPATH": os.getcwd()}, check=True, stdout=subprocess.PIPE,
+            env=ENVIRONMENT | {"PYTHONPATH": _paths()}, check=True, stdout=subprocess.PIPE,
         )  # fmt: skip
         step = float(ran.stdout.split()[-1])
         return Start(time.time() - began - step, _spent() - spent)

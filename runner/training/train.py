@@ -16,7 +16,6 @@ from lockfiles.fixes import Command
 from lockfiles.lock import Train
 from planner.objectives.registry import objective_of
 from planner.parallelism.engine import of_engine
-from runner.environments.collecting import running
 from runner.runs.pipe import Line
 from runner.runs.whole import earlier_peak
 from runner.training import loading, zero
@@ -50,7 +49,7 @@ def train(job: Job, line: Line) -> Result:
         line.send("progress", what=what, done=0, total=1, unit="models")
     trainer.writer = watch.writer
     trainer.say = lambda text: line.send("warning", text=text)
-    with watch.writer, _resuming(checkpoint, watch), running():
+    with watch.writer, _resuming(checkpoint, watch):
         trainer.train(resume_from_checkpoint=checkpoint)
     steps = int(trainer.state.global_step)
     watch.share()

@@ -14,6 +14,7 @@ from peft import PeftModel
 from torch.utils.data import DataLoader, Sampler
 
 from runner.engines.ranks import Alone
+from runner.environments.collecting import running
 from runner.training import states
 from runner.training.adapter import check_adapter
 from runner.training.ahead import Ahead
@@ -58,6 +59,11 @@ class Ordered(Ahead, Saving, Spread):
         self._uncounted = 0
         """Tokens of this process's micro-batches, before those of a step are added up."""
         super().__init__(job=job, **arguments)
+
+    def train(self, *given: Any, **named: Any) -> Any:
+        """Train as transformers does, with nothing collected of what was there before."""
+        with running():
+            return super().train(*given, **named)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> _Order:
         return _Order(self._order)

@@ -4,10 +4,10 @@
     python -m tests.gpu.misses OUT.jsonl --summary
 
 A line of the table is a plan, as `points.py` reads it. Each is trained in a process of its own, for
-`--steps` timed steps and one more under torch's profiler. Its kernels are grouped like the parts of
-the estimate. The host's seconds are those until a call returns, without waiting for the card: where
-the card is the slower one, they include waiting in the backward pass. The host itself is measured
-first. Lines that OUT has are not run again.
+`--steps` timed steps and two more under torch's profiler: of the card, whose kernels are grouped
+like the parts of the estimate, and of the host. The host's seconds are those until a call returns,
+without waiting for the card: where the card is the slower one, they include waiting in the backward
+pass. The host itself is measured first. Lines that OUT has are not run again.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def measured(case: Case, count: int) -> Line:
     set_seed(42)
     with tempfile.TemporaryDirectory() as work:
         model = random_model(case.config, case.profile, case.accumulation)
-        own = replace(case, steps=1 + count + 1, evaluate=False)
+        own = replace(case, steps=1 + count + 2, evaluate=False)
         job = job_of(own, Alone(), lambda: model, Path(work))
         trainer = make_trainer(job, model, [watch.callback()])
         trainer.args.save_strategy = type(trainer.args.save_strategy)("no")
@@ -116,7 +116,7 @@ def measured(case: Case, count: int) -> Line:
             "profiled step": sum(kinds.values()), "nothing computed": kinds[NOTHING],
         },
         "kinds": kinds,
-        "kernels": profile["profile_kernels"],
+        "kernels": profile["profile_kernels"], "calls": watch.calls.found["profile_host"],
     }  # fmt: skip
 
 
@@ -125,6 +125,7 @@ class _Watch:
 
     def __init__(self, count: int) -> None:
         self.profile, self.seconds = StepProfile(), list[float]()
+        self.calls = StepProfile(host=True)
         self.host: dict[str, list[float]] = {"host: forward": [], "host: backward": []}
         self._count = count
 
@@ -157,7 +158,7 @@ class _Watch:
 
             def on_step_begin(self, *_: Any, **__: Any) -> None:
                 if len(watch.seconds) > watch._count:
-                    watch.profile.begin()
+                    (watch.calls if watch.profile.found else watch.profile).begin()
                     return
                 for one in watch.host.values():
                     one.append(0.0)
@@ -166,7 +167,7 @@ class _Watch:
             def on_step_end(self, *_: Any, **__: Any) -> None:
                 ended = now()
                 if len(watch.seconds) > watch._count:
-                    watch.profile.end()
+                    (watch.calls if watch.profile.found else watch.profile).end()
                     return
                 watch.seconds.append(ended - self.began)
 
@@ -189,7 +190,7 @@ def summary(found: Sequence[Line], table: Path = TABLE) -> Iterator[str]:
         yield "|---|---|---|---|"
         for part in (*wanted, *(one for one in own if one not in wanted)):
             yield _row(part, wanted.get(part), own.get(part))
-        for name, took, count in line["kernels"][:8]:
+        for name, took, count in (*line["kernels"][:8], *line.get("calls", ())):
             yield f"  {1000 * took:8.1f} ms {count:6} x {name[:90]}"
         yield ""
 

@@ -42,10 +42,11 @@ def shares(found: dict[str, float]) -> Iterator[str]:
 
 
 class StepProfile:
-    """Profiles one step."""
+    """Profiles one step: the card's kernels, or with `host` what the host calls for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, host: bool = False) -> None:
         self.found: dict[str, Any] = {}
+        self._host = host
 
     def begin(self) -> None:
         """Begin a step."""
@@ -53,9 +54,9 @@ class StepProfile:
         from torch.profiler import ProfilerActivity as Activity
 
         self._on_card = torch.cuda.is_available()
-        self._profiler: Any = torch.profiler.profile(
-            activities=[Activity.CUDA if self._on_card else Activity.CPU]
-        )
+        every = [Activity.CPU] * (self._host or not self._on_card)
+        every += [Activity.CUDA] * self._on_card
+        self._profiler: Any = torch.profiler.profile(activities=every)
         self._profiler.start()
         self._began = time.monotonic()
 
@@ -63,13 +64,20 @@ class StepProfile:
         """End a step, whose last kernel has ended."""
         took = time.monotonic() - self._began
         self._profiler.stop()
+        if self._host:
+            self.found = {"profile_host": self._most("self_cpu_time_total")}
+            return
         own = "self_device_time_total" if self._on_card else "self_cpu_time_total"
         events = [(one, getattr(one, own) / 1e6) for one in self._profiler.key_averages()]
         events = sorted((one for one in events if one[1] > 0), key=lambda one: -one[1])
         self.found = {
             "profile": by_kind([(one.key, seconds) for one, seconds in events], took),
-            "profile_kernels": [
-                [one.key[:120], round(seconds, 5), one.count] for one, seconds in events[:SHOWN]
-            ],
+            "profile_kernels": self._most(own),
             "profile_launches": sum(one.count for one, _ in events),
         }
+
+    def _most(self, own: str) -> list[list[Any]]:
+        """Return the names, the seconds and the counts of what took most."""
+        events = [(one, getattr(one, own) / 1e6) for one in self._profiler.key_averages()]
+        events = sorted((one for one in events if one[1] > 0), key=lambda one: -one[1])
+        return [[one.key[:120], round(took, 5), one.count] for one, took in events[:SHOWN]]
