@@ -137,7 +137,10 @@ def _recomputed(shape: Architecture, profile: Profile, block: Block) -> int:
         again -= compiled_layers.layer_input(shape, profile, block)
     if _passes_mask(shape, profile, block):
         again += saved_activations.mask_extra(block.attention or shape, profile, block)
-    return again * profile.tokens
+    besides = 0
+    if compiled_layers.compiled(shape, profile):
+        besides = compiled_layers.recomputed_besides(shape, profile)
+    return again * profile.tokens + besides
 
 
 def _passes_mask(shape: Architecture, profile: Profile, block: Block) -> bool:

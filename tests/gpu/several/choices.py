@@ -72,6 +72,8 @@ class Search:
     tiny: bool = False
     gib: int = 0
     """What a card is taken to have; 0 for what it has."""
+    card: str = ""
+    """The cards, by their name in the catalogue; those of this machine if empty."""
 
     @property
     def name(self) -> str:
@@ -104,8 +106,9 @@ class Search:
             "machine.processes": self.ranks, "train.effective_batch": len(self.lengths),
         }  # fmt: skip
         answers, many = check(asked, {}), self.lengths * exhaustive.REPEATS
+        there = from_answers.counted(answers, machine(self.ranks, self.gib, self.card))
         found = from_answers.candidates(
-            answers, self.facts, from_answers.counted(answers, machine(self.ranks, self.gib)),
+            answers, self.facts, there,
             rows=len(many), longest=max(many), lengths=many, tokens=sum(many),
         )  # fmt: skip
         return replace(found, request=replace(found.request, rows=None, dropout=0.0))
@@ -190,12 +193,12 @@ class Search:
         }  # fmt: skip
 
 
-def machine(ranks: int, gib: int = 0) -> MachineFacts:
-    """Return this machine with so many of its cards, which have `gib` GiB if it is not 0; without
-    a card, one with H100s."""
+def machine(ranks: int, gib: int = 0, card: str = "") -> MachineFacts:
+    """Return a machine with so many cards of a name, else this one with so many of its own, which
+    have `gib` GiB if it is not 0; without a card, one with H100s."""
     found = probe(Path("/"))
-    if not found.gpus:
-        found = machines.named(f"{exhaustive.CARD}:{ranks}")
+    if card or not found.gpus:
+        found = machines.named(f"{card or exhaustive.CARD}:{ranks}")
     size = gib * machines.GIB
     cards = found.gpus[:ranks]
     if gib:
