@@ -96,6 +96,11 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
             f"The stage `{given.stage}` ran out of GPU memory.",
             fix=_less_memory(given),
         )
+    if any(kind.__name__ == "BackendCompilerFailed" for kind in type(problem).__mro__):
+        return RunFailed(
+            f"torch could not compile the layers: {_first_line(problem)}",
+            fix=Steps((Answer("method.compile", "off"), PLAN_AGAIN)),
+        )
     if isinstance(problem, MemoryError):
         return RunFailed(
             f"The stage `{given.stage}` ran out of main memory.", fix=Command("free -h")
@@ -116,6 +121,13 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         f"The stage `{given.stage}` failed unexpectedly (`{type(problem).__name__}`).",
         fix=Command("tail -n 30 {}", given.run / "log.txt", to="see what happened"),
     )
+
+
+def _first_line(problem: Exception) -> str:
+    """Return the first line of an error that has text, shortened."""
+    lines = (line.strip() for line in str(problem).splitlines())
+    found = next((line for line in lines if line), type(problem).__name__)
+    return found[:300]
 
 
 def _less_memory(given: context.Context) -> tuple[Fix, ...]:

@@ -30,7 +30,7 @@ from runner.stages.context import Context
 from runner.stages.made import left
 from runner.stages.rows import picked, prepared, shown, wanted
 from runner.training.adapter import adapted
-from runner.training.determinism import use_threads
+from runner.training.determinism import settle
 from runner.training.kernels import torch_only
 from runner.training.loading import load_checked
 
@@ -41,7 +41,7 @@ _Sample = tuple[Encoded, list[dict[str, str]]]
 def run(given: Context) -> dict[str, Any]:
     """Score both models, send an event for each, and show some answers of the tuned model."""
     lock = given.lock.training()
-    use_threads(lock.exactness.threads)
+    settle(lock.exactness.threads)
     with given.engine.joined() as ranks, given.own_folder() as own:
         if ranks.count > 1:
             _stop_immediately()

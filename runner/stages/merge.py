@@ -12,13 +12,13 @@ from runner.stages import artifacts
 from runner.stages.context import Context
 from runner.stages.made import ending_of, left, own_template
 from runner.stages.rows import prepared
-from runner.training.determinism import use_threads
+from runner.training.determinism import settle
 
 
 def run(given: Context) -> dict[str, Any]:
     """Write `model/` with the merged weights, the tokenizer and the lock's chat template."""
     lock = given.lock.training()
-    use_threads(lock.exactness.threads)
+    settle(lock.exactness.threads)
     given.line.send("progress", what="merging", done=0, total=1, unit="models")
     out = given.work / "model"
     shutil.rmtree(out, ignore_errors=True)

@@ -4,8 +4,8 @@ import torch
 
 
 def keep_to(threads: int, *, exact: bool) -> None:
-    """Set torch's threads (see `use_threads`) and, with `exact`, its deterministic algorithms."""
-    use_threads(threads)
+    """Settle torch (see `settle`) and, with `exact`, let it use deterministic algorithms."""
+    settle(threads)
     if exact:
         torch.use_deterministic_algorithms(True)
         # Filling each new tensor costs a third of the speed and a tenth of the memory on CPU, and
@@ -13,7 +13,14 @@ def keep_to(threads: int, *, exact: bool) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def use_threads(threads: int) -> None:
-    """Limit torch's operations to the lock's number of threads; 0 keeps torch's default."""
+def settle(threads: int) -> None:
+    """Limit torch's operations to the lock's number of threads, and leave out cuDNN's attention; 0
+    threads keep torch's default.
+
+    On Hopper and later torch prefers cuDNN's attention, which is built anew for each shape, forward
+    and backward: micro-batches of many lengths took five times as long on an H100
+    (`tests/gpu/many_shapes.py`).
+    """
     if threads:
         torch.set_num_threads(threads)
+    torch.backends.cuda.enable_cudnn_sdp(False)

@@ -169,3 +169,20 @@ def test_too_little_memory_of_a_card_is_told_with_what_helps(
     assert problem.message == f"The stage `{stage}` ran out of GPU memory."
     assert hint.rpartition(".")[2] in problem.hint
     assert ("micro_batch" in problem.hint) == (stage == "train")
+
+
+def test_layers_that_torch_cannot_compile_are_told_with_what_helps(
+    planned: Path, tmp_path: Path
+) -> None:
+    class BackendCompilerFailed(RuntimeError):
+        """As torch names it."""
+
+    class InductorError(BackendCompilerFailed):
+        """As torch names one kind of it."""
+
+    lock = locks.read(planned / "run.lock")
+    with Path(os.devnull).open("wb") as out:
+        given = Context(lock, "train", tmp_path, tmp_path, {}, Line(out.fileno()))
+        problem = stages._unexpected(given, InductorError("\nno config\nmore"))
+    assert problem.message == "torch could not compile the layers: no config"
+    assert 'compile = "off"' in problem.hint
