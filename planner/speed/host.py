@@ -20,8 +20,8 @@ from planner.speed.accelerator import Rated
 from planner.speed.step import step_seconds
 
 ASSUMED = 1.17
-"""The slowness of a host that was not measured, relative to the host of the coefficients: the
-median of 132 measurements on hosts of an H100 and an H200 (`tests/planner/speed/test_host.py`)."""
+"""The slowness of a host that was not measured, relative to the host of the coefficients: about the
+median of 183 measurements on hosts of H100s and H200s (`tests/planner/speed/test_host.py`)."""
 SLOW = 2.0
 """That of a slow host: measured were up to 1.67, and compiled layers without recorded passes took
 as long as on hosts of 1.7 and 2.1."""

@@ -44,8 +44,8 @@ def _hosts() -> Iterator[float]:
 
 def test_the_host_that_is_assumed_is_the_median_of_those_that_were_measured() -> None:
     found = sorted(_hosts())
-    assert len(found) == 132
-    assert abs(median(found) - ASSUMED) < 0.01
+    assert len(found) == 183
+    assert abs(median(found) - ASSUMED) < 0.02
     assert found[-1] < SLOW
 
 

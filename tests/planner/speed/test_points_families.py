@@ -2,9 +2,10 @@
 
 `families.jsonl` and `families_again.jsonl` are whole steps on one H100 and one H200 (`python -m
 tests.gpu.points`): two timed steps a point and one measurement of the host after them, which differ
-by up to a third between runs of the same plan. `families_timed.jsonl` has four to seven timed steps
-a point and three measurements of the host a run, in two runs on an H100 (`--steps 8 --host-every
-8`, and 5): one host differed by up to 46% within two minutes. So the parts of the prediction are
+by up to a third between runs of the same plan. `families_timed.jsonl` has four to thirteen timed
+steps a point and measurements of the host, in three runs on H100s and one (the third) on an H200
+(`--steps 8 --host-every 8`; 5; 1; and `--steps 14 --host-every 1`): one host differed by up to 46%
+within two minutes. So the parts of the prediction are
 held to what is exact, too: `families_work.jsonl` has the operations that torch's dispatcher counts
 in a step with fake tensors, without views, and the seconds of all kernels of a step on an H100 in
 torch's profiler.
@@ -12,6 +13,7 @@ torch's profiler.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import expm1, log1p
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -19,8 +21,9 @@ from typing import Any
 import pytest
 
 from planner.catalogue.lookup import find_accelerator
+from planner.memory import estimate
 from planner.models.architecture import architecture
-from planner.models.facts import parameter_count
+from planner.models.facts import ModelFacts, parameter_count
 from planner.speed import FITTED, around_seconds, micro_seconds, step_seconds
 from planner.speed.host import slowness
 from planner.speed.passes import backward, forward, recomputed
@@ -34,6 +37,9 @@ from tests.planner.speed.test_points import Model, Timed, points
 WORK = FIRST.with_name("families_work.jsonl")
 PROFILED = FIRST.with_name("families_profiled.jsonl")
 TIMED = FIRST.with_name("families_timed.jsonl")
+MISSES = FIRST.with_name("families_misses.jsonl")
+"""What `python -m tests.gpu.misses` wrote, each with the host that was measured before it."""
+RUNS = (1, 2, 3, 4)
 HELD = 3
 """One point in so many of both files did not serve to fit the coefficients."""
 
@@ -62,12 +68,42 @@ def test_most_steps_of_new_families_are_met_within_a_fifth(file: Path, within: i
 
 
 def test_steps_are_met_with_the_median_of_the_hosts_of_a_run() -> None:
-    """No coefficient was fitted to these steps. Three are too short by 21% to 22%."""
-    errors = [error for run in (1, 2) for error in _told(_with_host(_timed(run), _host(run)))]
-    assert len(errors) == 31
-    assert sum(error <= 0.2 for error in errors) >= 28
-    assert mean(errors) <= 0.11
-    assert max(errors) < 0.225
+    """No coefficient was fitted to these steps. In runs 3 and 4, other jobs used the host."""
+    by_run = [_told(_with_host(_timed(run), _host(run))) for run in RUNS]
+    assert [len(errors) for errors in by_run] == [21, 10, 19, 19]
+    within = [sum(error <= 0.2 for error in errors) for errors in by_run]
+    assert all(found >= least for found, least in zip(within, (18, 10, 18, 15), strict=True))
+    errors = [error for run in by_run for error in run]
+    assert mean(errors) <= 0.105
+    assert max(errors) < 0.31
+
+
+def test_each_plan_is_met_within_a_fifth_on_average() -> None:
+    """The same plan on the same card is predicted 22% too short in one run and 30% too long in
+    another, as its host goes: the geometric mean of all its measurements is what counts."""
+    found: dict[str, list[float]] = {}
+    for run in RUNS:
+        for name, error in _with_host(_timed(run), _host(run)).items():
+            found.setdefault(name, []).append(log1p(error))
+    for case, told in read(MISSES):
+        host = slowness(told["host_seconds"], find_accelerator(told["card"]))
+        (error,) = _with_host([(case, told)], host).values()
+        found.setdefault(case.name, []).append(log1p(error))
+    errors = _told({name: expm1(mean(every)) for name, every in found.items()})
+    assert len(errors) >= 31 and len({name.split()[0] for name in found}) >= 12
+    assert max(errors) <= 0.2
+    assert mean(errors) <= 0.075
+
+
+def test_peaks_of_the_later_runs_are_met() -> None:
+    errors = []
+    for case, told in (point for point in read(TIMED) if point[1]["run"] > 2):
+        shape = architecture(case.config, case.name)
+        model = ModelFacts(case.name, (), shape, parameter_count(shape), "")
+        peak = max(told["peaks"].values())
+        errors.append(estimate(model, case.profile).peak.peak_bytes / peak - 1)
+    assert len(errors) == 38
+    assert min(errors) > -0.005 and max(errors) < 0.015
 
 
 def _timed(run: int) -> list[tuple[Case, dict[str, Any]]]:
