@@ -1,6 +1,6 @@
 """When Python looks for garbage in cycles: not while it imports, nor among what a run keeps.
 
-It looks through all objects each time that their number has grown by a quarter. Those of the
+It visits all objects each time that their number has grown by a quarter. Those of the
 training stack are about half a million, of which none is garbage: that took a sixth of the time of
 its imports, and a quarter of a second now and then between two steps.
 """

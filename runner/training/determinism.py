@@ -17,9 +17,8 @@ def settle(threads: int) -> None:
     """Limit torch's operations to the lock's number of threads, and leave out cuDNN's attention; 0
     threads keep torch's default.
 
-    On Hopper and later torch prefers cuDNN's attention, which is built anew for each shape, forward
-    and backward: micro-batches of many lengths took five times as long on an H100
-    (`tests/gpu/many_shapes.py`).
+    On Hopper and later torch prefers cuDNN's attention, which is built again for each shape:
+    micro-batches of many lengths took five times as long on an H100 (`tests/gpu/many_shapes.py`).
     """
     if threads:
         torch.set_num_threads(threads)
