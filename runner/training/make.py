@@ -11,6 +11,7 @@ from planner.data.tokens.example import Example
 from planner.objectives.registry import objective_of
 from runner.training import arguments
 from runner.training.adapter import freeze_outside_decoder, freeze_untrained, lora
+from runner.training.compressed import use_all_weights
 from runner.training.job import Job
 from runner.training.kind import TrainerKind
 from runner.training.loading import load, padding_of
@@ -31,6 +32,7 @@ def make_trainer(job: Job, model: PreTrainedModel, callbacks: Sequence[TrainerCa
     """Return TRL's trainer of a job, around a model in the form that `loading.loaded_as` gives."""
     freeze_outside_decoder(model)
     freeze_untrained(model)
+    use_all_weights(model)
     name = job.objective.name
     kind, spec = kind_of(name), objective_of(name)
     settings = arguments.arguments(job) | dict(kind.fixed) | kind.options(job)

@@ -95,6 +95,16 @@ def test_a_blank_row_has_finite_gradients(made: Make, tmp_path: Path) -> None:
     assert_all_same(cases(made("gemma3n_text"), tmp_path, ["ddp", "zero3", "fsdp2"], **alike))
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_rows_may_be_shorter_than_a_compressed_entry(
+    method: str, made: Make, tmp_path: Path
+) -> None:
+    """Its layers compress 2 or 3 tokens to one: of those, a process without rows has one."""
+    short = {"micro_batch": 1, "step_rows": 4, "missing": 1, "shortest": 2, "longest": 4}
+    alike: dict[str, Any] = {"method": method, "steps": 4, "epsilon": 1e-3, **short}
+    assert_all_same(cases(made("deepseek_v4"), tmp_path, ENGINES, **alike))
+
+
 @pytest.mark.parametrize("engine", ["single", "ddp", "zero3"])
 def test_all_weights_of_a_mixture_resume(engine: str, made: Make, tmp_path: Path) -> None:
     """Files of models have experts one by one, and their class has them together."""
