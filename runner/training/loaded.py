@@ -24,7 +24,8 @@ from planner.models.families.wrappers import WRAPPERS
 _AROUND = r"(?!(?:model\.)?(?:language_model|text_model)\.).*"
 """A pattern of the modules of a multimodal model outside of its decoder, as transformers takes it
 (`should_convert_module` in `transformers/quantizers/quantizers_utils.py`)."""
-_HEADS = ("lm_head", "score")
+HEADS = ("lm_head", "score")
+"""The names of a model's head, or of the single output of a reward model."""
 _SHOWN = 3
 _REPORTED = (
     ("missing_keys", "would fill {} that its files lack with random numbers"),
@@ -74,7 +75,7 @@ def unquantized(config: Mapping[str, Any]) -> list[str] | None:
     family, wrapper = decoder_of(config), WRAPPERS.get(str(config.get("model_type")))
     own = FAMILIES[family].unquantized if family in FAMILIES else ()
     around = (_AROUND,) if wrapper and not wrapper.alone else ()
-    return [*own, *around, *_HEADS] if own or around else None
+    return [*own, *around, *HEADS] if own or around else None
 
 
 def check_loaded(

@@ -8,24 +8,21 @@ import torch
 
 pytest.importorskip("trl")
 
-from runner.training.adapter import freeze_outside_decoder, freeze_untrained
+from runner.training.adapter import freeze
 from runner.training.compressed import use_all_weights
 from runner.training.loaded import class_of
-from tests.runner.engines.families import every, fields_of
+from tests.runner.engines.families import config_of, every
 
 LENGTHS = (1, 2, 3, 24)
 
 
 def made(family: str) -> Any:
-    from transformers import CONFIG_MAPPING
-
     torch.manual_seed(1)
-    config = CONFIG_MAPPING[family](**fields_of(family))
+    config = config_of(family)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = class_of(config.to_dict()).from_config(config).float()
-    freeze_outside_decoder(model)
-    freeze_untrained(model)
+    freeze(model)
     return model.eval()  # without dropout
 
 
