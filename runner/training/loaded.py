@@ -106,11 +106,22 @@ def check_finite(model: PreTrainedModel, folder: Path) -> None:
 
 
 def _finite(weights: torch.Tensor) -> bool:
-    weights = getattr(weights, "ds_tensor", weights)  # this process's share, with ZeRO stage 3
+    weights = _held(weights)
     if weights.is_meta or not weights.is_floating_point() or weights.numel() == 0:
         return True
     least, most = torch.aminmax(weights.detach())
     return bool(least.isfinite() and most.isfinite())
+
+
+def _held(weights: Any) -> torch.Tensor:
+    """Return the elements of a parameter that this process holds: with ZeRO stage 3 its share. All
+    shares have the same size, so the last one may end in memory that was never written."""
+    if not hasattr(weights, "ds_tensor"):
+        found: torch.Tensor = weights
+        return found
+    share: torch.Tensor = weights.ds_tensor.flatten()
+    before = weights.ds_zero_partition_rank * share.numel()
+    return share[: max(0, weights.ds_numel - before)]
 
 
 def _fault(folder: Path, meaning: str, names: Sequence[str]) -> UsageProblem:
