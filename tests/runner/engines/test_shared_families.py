@@ -89,6 +89,12 @@ def test_a_router_counts_passes_that_have_rows(made: Make, tmp_path: Path) -> No
     assert_all_same(cases(made("qwen3_moe"), tmp_path, ["ddp", "zero2", "fsdp2"], **alike))
 
 
+def test_a_multimodal_model_trains_in_passes(made: Make, tmp_path: Path) -> None:
+    """Its class does not take the number of scored tokens, by which losses of passes are summed."""
+    alike: dict[str, Any] = {"method": "lora", "steps": 3, "epsilon": 1e-3, "pass_tokens": 48}
+    assert_all_same(cases(made("qwen3_vl"), tmp_path, ["ddp", "zero2"], **alike))
+
+
 def test_a_blank_row_has_finite_gradients(made: Make, tmp_path: Path) -> None:
     """Gemma 3n's embedding of padding is zero, as are its gates then: their deviation has none."""
     alike: dict[str, Any] = {"method": "lora", "steps": 3, "epsilon": 1e-3}
