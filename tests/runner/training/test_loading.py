@@ -4,6 +4,7 @@ import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,10 +90,9 @@ def test_the_end_of_a_share_that_was_never_written_is_not_read(rank: int, finite
     share = {"ds_tensor": torch.tensor([0.0, float("nan")]), "ds_numel": 3}
     for name, value in (share | {"ds_zero_partition_rank": rank}).items():
         setattr(held, name, value)
-    model = torch.nn.Module()
-    model.held, model.dtype = held, torch.float32
+    model: Any = SimpleNamespace(dtype=torch.float32, named_parameters=lambda: [("up", held)])
     with nullcontext() if finite else pytest.raises(UsageProblem, match="NaN or infinite"):
-        check_finite(model, Path("base"))  # type: ignore[arg-type]
+        check_finite(model, Path("base"))
 
 
 def test_numbers_too_large_for_float16(base: Path) -> None:
