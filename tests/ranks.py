@@ -69,6 +69,8 @@ class Case:
     """Of an adapter."""
     targets: Sequence[str] = TARGETS
     """The layers that it adapts."""
+    bias: str = "none"
+    """The biases that are trained besides it."""
     stop_after: int = 0
     """The step after which it is asked to stop; 0 for none."""
     kill_after: int = 0
@@ -107,7 +109,7 @@ class Case:
         adapts = self.method != "full"
         return Method.model_validate({
             "kind": self.method, "rank": self.rank * adapts, "alpha": 2 * self.rank * adapts,
-            "dropout": 0.0, "targets": list(self.targets) * adapts,
+            "dropout": 0.0, "targets": list(self.targets) * adapts, "bias": self.bias,
         })  # fmt: skip
 
 

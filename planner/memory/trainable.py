@@ -34,7 +34,8 @@ def trained_biases(shape: Architecture, names: tuple[str, ...], bias: Bias) -> i
     """Return the elements of the biases that PEFT trains besides adapters on the layers `names`.
 
     `lora_only` trains those of the adapted layers, `all` every parameter whose name ends with
-    `.bias` (`peft/tuners/tuners_utils.py`, `_mark_only_adapters_as_trainable`).
+    `.bias` (`peft/tuners/tuners_utils.py`, `_mark_only_adapters_as_trainable`) but those that no
+    gradient reaches.
     """
     if bias == "none":
         return 0
@@ -74,7 +75,8 @@ def _biases_of_blocks(shape: Architecture) -> int:
         for part in block.linears
         if part.biased
     )
-    return every - linear
+    still = sum(n for name, n in layers.untrained(shape).items() if name.endswith(".bias"))
+    return every - linear - still
 
 
 def stored_parameters(model: Sized, profile: Profile) -> int:

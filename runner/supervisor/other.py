@@ -32,6 +32,7 @@ from runner.nodes.join import join
 from runner.nodes.machines import ENDS, NODES
 from runner.nodes.network import interface_of
 from runner.nodes.node import Node
+from runner.nodes.refusal import error_of
 from runner.runs.folder import LOG, Held, place
 from runner.runs.kind import of_kind
 from runner.supervisor import continuing, launch, preflight, results
@@ -45,9 +46,6 @@ _MACHINE_SECONDS = 90.0
 _POLL_SECONDS = 0.2
 _LOG_TAIL_BYTES = 1 << 16
 _MOST_CHARS, _MOST_DETAILS = 4000, 100
-_ERRORS: Mapping[int, type[TunelockError]] = {
-    kind.exit_code: kind for kind in TunelockError.__subclasses__()
-}
 
 
 def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
@@ -65,7 +63,7 @@ def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
     with stops() as stop:
         tell(f"joining `{node.host}:{node.port}` as machine {node.rank} of 0 to {node.count - 1}")
         channel = join(node, digest.of_value(lock.model_dump()), run_at / NODES, stop.asked,
-                       lambda: not order.fresh and _finished(lock, run_at))  # fmt: skip
+                       lambda: not order.fresh and _finished(lock, run_at), tell)  # fmt: skip
         if channel is None:
             tell("every stage of this run is done")
             return
@@ -160,8 +158,7 @@ class _Other:
         if code == 0:
             self.tell("the run is done")
             return
-        kind = _ERRORS.get(code if isinstance(code, int) else 1, RunFailed)
-        raise kind(
+        raise error_of(code)(
             f"The run ended on machine 0 (`{self.node.host}`): {said}",
             fix=Advice("run the same command again on every machine to resume"),
         )

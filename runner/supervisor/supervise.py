@@ -21,6 +21,7 @@ from runner.inputs import finished, locations, verify
 from runner.nodes.joining import listening
 from runner.nodes.machines import Machines
 from runner.nodes.node import Node, node_of
+from runner.nodes.refusal import Refusal
 from runner.runs.events import Writer
 from runner.runs.folder import (
     EVENTS,
@@ -82,15 +83,33 @@ def check_folder(lock: Lock, runs: Path) -> None:
         check_names(folder)
 
 
-def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since: None) -> Path:
+def run(
+    order: Order,
+    begun: Callable[[Path, int], None] = lambda folder, since: None,
+    tell: Callable[[str], object] = lambda line: None,
+) -> Path:
     """Run a lock to its end and return the run folder.
 
     `begun` is called once the folder is locked, before the first stage, with the folder and the
-    byte offset in `events.jsonl` where this run's events start. Raises the TunelockError that
+    byte offset in `events.jsonl` where this run's events start. `tell` gets a line if this is
+    machine 0 of several, and refuses the run before it has begun. Raises the TunelockError that
     ended the run: Stopped after SIGTERM, Interrupted after Ctrl-C, else that of the failed stage.
     """
     content = text.read(order.lock)
     lock = locks.parse(content, name=str(order.lock))
+    own = digest.of_value(lock.model_dump()) if order.node else ""
+    refusal = Refusal(order.node, own, tell)
+    with refusal.passed_on():
+        return _run(order, lock, content, begun, refusal)
+
+
+def _run(
+    order: Order,
+    lock: Lock,
+    content: str,
+    begun: Callable[[Path, int], None],
+    refusal: Refusal,
+) -> Path:
     located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
     if order.node is None and isinstance(lock, TrainingLock):
@@ -110,7 +129,7 @@ def run(order: Order, begun: Callable[[Path, int], None] = lambda folder, since:
         asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
-        _run_in(order, lock, content, located, held, begun, notes, source)
+        _run_in(order, lock, content, located, held, begun, notes, source, refusal)
     return run_at
 
 
@@ -171,6 +190,7 @@ def _run_in(
     begun: Callable[[Path, int], None],
     notes: Sequence[str],
     source: continuing.Former | None,
+    refusal: Refusal,
 ) -> None:
     folder = held.folder
     if order.fresh:
@@ -178,7 +198,7 @@ def _run_in(
     folder.write_whole(LOCK, content.encode())
     with Writer(folder.path / EVENTS, within=folder) as writer, stops() as stop:
         begun(folder.path, writer.size)
-        with _machines(lock, order, folder, stop) as machines:
+        with _machines(lock, order, folder, stop, refusal) as machines:
             limits = order.limits
             if machines:
                 limits = replace(limits, lost_seconds=LOST_SECONDS)
@@ -189,13 +209,16 @@ def _run_in(
 
 
 @contextmanager
-def _machines(lock: Lock, order: Order, run: OwnFolder, stop: Stop) -> Iterator[Machines | None]:
+def _machines(
+    lock: Lock, order: Order, run: OwnFolder, stop: Stop, refusal: Refusal
+) -> Iterator[Machines | None]:
     """Yield the machines of a run, which end with it; None on one machine."""
     if order.node is None:
         yield None
         return
     each, asked = lock.training().parallel.on_each, lambda: stop.ask(signal.SIGTERM)
-    with listening(order.node, digest.of_value(lock.model_dump()), each, run, asked) as found:
+    with listening(order.node, refusal.lock, each, run, asked) as found:
+        refusal.over = True
         try:
             yield found
         except TunelockError as problem:

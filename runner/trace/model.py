@@ -13,7 +13,7 @@ from runner.trace.as_gpu import recomputing
 from runner.trace.depths import keep, kinds, stack
 from runner.trace.targets import every_linear
 from runner.training import kernels
-from runner.training.adapter import freeze_outside_decoder, outside_decoder
+from runner.training.adapter import freeze, outside_decoder
 from runner.training.decoder import name_as_trl_does
 from runner.training.loaded import class_of, configuration
 
@@ -114,7 +114,7 @@ def _whole(config: Mapping[str, Any], profile: Profile) -> Any:
             model = text_only.from_config(shape, maker, **form)
     except ImportError:
         return text_only.from_config(shape.get_text_config(), **form)
-    freeze_outside_decoder(model)
+    freeze(model)
     _keep_float32(model, form["dtype"])
     return model
 
@@ -148,6 +148,7 @@ def _adapted(model: Any, profile: Profile) -> Any:
         task_type="SEQ_CLS" if profile.spec.head == "scalar" else "CAUSAL_LM",
     )
     model = get_peft_model(model, adapter, low_cpu_mem_usage=True)
+    freeze(model)
     if profile.checkpointing:
         model.enable_input_require_grads()
     if profile.quantised_bits:

@@ -16,6 +16,7 @@ from planner.models.architecture import architecture
 from planner.models.families import FAMILIES
 from planner.models.folder import CONFIG
 from planner.models.layers import untrained
+from runner.training.loaded import HEADS
 
 
 def lora(
@@ -70,19 +71,31 @@ def _equal(held: torch.Tensor | None, stored: torch.Tensor) -> bool:
     return held is not None and torch.equal(held.to(stored.device, stored.dtype), stored)
 
 
+def freeze(model: PreTrainedModel | PeftModel) -> None:
+    """Freeze what text does not train, and what no gradient reaches: distributed training waits for
+    the gradients of all that is not frozen.
+
+    Once more after PEFT has wrapped a model: where the lock trains `all` biases, PEFT trains every
+    one in the model.
+    """
+    bare = model.get_base_model() if isinstance(model, PeftModel) else model
+    freeze_outside_decoder(bare)
+    freeze_untrained(bare)
+
+
 def freeze_outside_decoder(model: PreTrainedModel) -> None:
-    """Freeze what surrounds a wrapped decoder, such as a vision tower: text does not train it."""
+    """Freeze what surrounds a wrapped decoder and its head, such as a vision tower."""
     if model.config.get_text_config() is model.config:
         return
-    kept = {id(one) for one in model.get_decoder().parameters()}
-    for parameter in model.base_model.parameters():
+    heads = (getattr(model, name, None) for name in HEADS)
+    kept = {id(one) for part in (model.get_decoder(), *heads) if part for one in part.parameters()}
+    for parameter in model.parameters():
         if id(parameter) not in kept:
             parameter.requires_grad_(False)
 
 
 def freeze_untrained(model: PreTrainedModel) -> None:
-    """Freeze the parameters that no gradient reaches, such as those of an indexer: distributed
-    training waits for the gradients of all others."""
+    """Freeze the parameters that no gradient reaches, such as those of an indexer."""
     config = model.config.get_text_config().to_dict()
     family = FAMILIES.get(config["model_type"])
     if family is None or family.blocks is None:

@@ -24,7 +24,8 @@ from planner.models.families.wrappers import WRAPPERS
 _AROUND = r"(?!(?:model\.)?(?:language_model|text_model)\.).*"
 """A pattern of the modules of a multimodal model outside of its decoder, as transformers takes it
 (`should_convert_module` in `transformers/quantizers/quantizers_utils.py`)."""
-_HEADS = ("lm_head", "score")
+HEADS = ("lm_head", "score")
+"""The names of a model's head, or of the single output of a reward model."""
 _SHOWN = 3
 _REPORTED = (
     ("missing_keys", "would fill {} that its files lack with random numbers"),
@@ -74,7 +75,7 @@ def unquantized(config: Mapping[str, Any]) -> list[str] | None:
     family, wrapper = decoder_of(config), WRAPPERS.get(str(config.get("model_type")))
     own = FAMILIES[family].unquantized if family in FAMILIES else ()
     around = (_AROUND,) if wrapper and not wrapper.alone else ()
-    return [*own, *around, *_HEADS] if own or around else None
+    return [*own, *around, *HEADS] if own or around else None
 
 
 def check_loaded(
@@ -105,11 +106,22 @@ def check_finite(model: PreTrainedModel, folder: Path) -> None:
 
 
 def _finite(weights: torch.Tensor) -> bool:
-    weights = getattr(weights, "ds_tensor", weights)  # this process's share, with ZeRO stage 3
+    weights = _held(weights)
     if weights.is_meta or not weights.is_floating_point() or weights.numel() == 0:
         return True
     least, most = torch.aminmax(weights.detach())
     return bool(least.isfinite() and most.isfinite())
+
+
+def _held(weights: Any) -> torch.Tensor:
+    """Return the elements of a parameter that this process holds: with ZeRO stage 3 its share. All
+    shares have the same size, so the last one may end in memory that was never written."""
+    if not hasattr(weights, "ds_tensor"):
+        found: torch.Tensor = weights
+        return found
+    share: torch.Tensor = weights.ds_tensor.flatten()
+    before = weights.ds_zero_partition_rank * share.numel()
+    return share[: max(0, weights.ds_numel - before)]
 
 
 def _fault(folder: Path, meaning: str, names: Sequence[str]) -> UsageProblem:

@@ -10,7 +10,8 @@ from transformers import PreTrainedModel, TrainerCallback
 from planner.data.tokens.example import Example
 from planner.objectives.registry import objective_of
 from runner.training import arguments
-from runner.training.adapter import freeze_outside_decoder, freeze_untrained, lora
+from runner.training.adapter import freeze, lora
+from runner.training.compressed import use_all_weights
 from runner.training.job import Job
 from runner.training.kind import TrainerKind
 from runner.training.loading import load, padding_of
@@ -29,13 +30,13 @@ def dataset(name: str, rows: Sequence[Example]) -> Dataset:
 
 def make_trainer(job: Job, model: PreTrainedModel, callbacks: Sequence[TrainerCallback]) -> Any:
     """Return TRL's trainer of a job, around a model in the form that `loading.loaded_as` gives."""
-    freeze_outside_decoder(model)
-    freeze_untrained(model)
+    freeze(model)
+    use_all_weights(model)
     name = job.objective.name
     kind, spec = kind_of(name), objective_of(name)
     settings = arguments.arguments(job) | dict(kind.fixed) | kind.options(job)
     second = {"ref_model": _reference(job)} if spec.second_model(job.method.kind) else {}
-    return kind.trainer(
+    trainer = kind.trainer(
         job=job,
         model=model,
         args=kind.settings(**settings),
@@ -46,6 +47,8 @@ def make_trainer(job: Job, model: PreTrainedModel, callbacks: Sequence[TrainerCa
         callbacks=list(callbacks),
         **second,
     )
+    freeze(trainer.model)
+    return trainer
 
 
 def _reference(job: Job) -> PreTrainedModel:

@@ -28,6 +28,12 @@ def _columns(rows: Sequence[Example]) -> Columns:
 class Trainer(Ordered, Routed, SFTTrainer):  # type: ignore[misc]  # TRL ships no types that mypy follows
     """TRL's trainer in the lock's order."""
 
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        # The loss is that of TRL or this one, whether or not the model's class takes the number of
+        # scored tokens for its own: many multimodal ones do not, and GPT-2 has no type of loss.
+        self.model_accepts_loss_kwargs = self._loss_shifts_labels = True
+
     def counted(self, padding: Any) -> Any:
         """Count the tokens of micro-batches: TRL does so on the card."""
         return Counted(padding)

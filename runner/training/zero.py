@@ -100,6 +100,9 @@ def loading(job: Job) -> Iterator[None]:
     started()
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
 
+    from runner.training.in_shares import compare_complete_shapes
+
+    compare_complete_shapes()
     kept = HfDeepSpeedConfig(configuration(job))
     yield
     del kept

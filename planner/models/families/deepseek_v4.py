@@ -245,6 +245,7 @@ FAMILIES: Mapping[str, Family] = {
             "scoring_func": "sqrtsoftplus",
             "sliding_window": 128,
         },
+        compressor=_AT,
         linears=_MLP,
         naming=Naming(
             shared="shared_experts",

@@ -95,6 +95,9 @@ class Family:
     unquantized: tuple[str, ...] = ()
     """Modules, as patterns of transformers, whose linear layers bitsandbytes must not replace: the
     class computes with their weights by itself, or they choose the experts."""
+    compressor: str = ""
+    """The module of a layer that compresses tokens, and leaves weights unused where there are fewer
+    than it compresses to one entry; its `compress_rate` is that number."""
     linears: LinearNames = field(default_factory=LinearNames)
     """The names of its linear layers, which are the target modules of LoRA."""
     naming: Naming = field(default_factory=Naming)

@@ -8,6 +8,7 @@ from typing import Any
 from planner.memory.family_quirks import attention
 from planner.models.facts import architecture
 from planner.models.families import FAMILIES
+from planner.models.families.wrappers import WRAPPERS
 from planner.search import lora_targets
 from tests.ranks import Case
 from tests.runner.inputs.test_parameter_count import tiny
@@ -40,37 +41,60 @@ PUBLISHED_BARE = ("deepseek_v4",)
 when it loads them in shares."""
 
 
+BIASES = (
+    "attention_bias", "attention_out_bias", "bias", "conv_bias", "mlp_bias", "qkv_bias", "use_bias",
+    "use_qkv_bias",
+)  # fmt: skip
+"""The fields that give layers a bias."""
+ALONE = {"glm5_next_text"}
+"""Families that transformers has in a wrapper only."""
+UNSAVED = {"kimi_k25"}
+"""Wrappers whose decoder transformers saves under other names than it loads."""
+
+
 def every() -> list[str]:
-    """Return the families, and multimodal models around some of them."""
-    from tests.journeys.test_new_families import OWN
-
-    alone = {"glm5_next_text"}  # transformers has it only in its wrapper
-    return sorted((FAMILIES.keys() | OWN.keys()) - alone)
+    """Return the families, and the multimodal models around some of them."""
+    around = {name for name, one in WRAPPERS.items() if not one.alone and not one.needs}
+    return sorted((FAMILIES.keys() | around) - ALONE - UNSAVED)
 
 
-def fields_of(family: str) -> dict[str, Any]:
-    """Return the fields of a small model's configuration."""
+def config_of(family: str) -> Any:
+    """Return the configuration of a small model."""
+    from transformers import CONFIG_MAPPING
+
     from tests.journeys.test_new_families import OWN, fields
+    from tests.runner.training.test_loading import wrapped
 
+    if family not in FAMILIES and family not in OWN:
+        config = wrapped(family)
+        text = config.get_text_config()
+        for name, value in (MANY | {"moe_intermediate_size": 16}).items():
+            if getattr(text, name, None):
+                setattr(text, name, value)
+        return config
     if family in OWN and family not in CHANGES:
         found = fields(family)
         (found.get("text_config") or found).update(MANY)
-        return found
+        return CONFIG_MAPPING[family](**found)
     widths = GROUPED | MANY if FAMILIES[family].experts else {}
-    return {**tiny(family), **widths, **CHANGES.get(family, {})}
+    return CONFIG_MAPPING[family](**{**tiny(family), **widths, **CHANGES.get(family, {})})
 
 
-def case_of(family: str, folder: Path, tokenizer: Path) -> Case:
+def case_of(family: str, folder: Path, tokenizer: Path, *, biased: bool = False) -> Case:
     """Write a model of a family to a folder, with the tokenizer of another one, and return its
-    training of all weights in one process."""
+    training of all weights in one process. `biased` ones have all biases that they can have."""
     import torch
-    from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     from runner.training.loaded import class_of
 
     torch.manual_seed(1)
-    config = CONFIG_MAPPING[family](**fields_of(family))
-    _without_dropout(config.get_text_config())
+    config = config_of(family)
+    text = config.get_text_config()
+    _without_dropout(text)
+    for name in BIASES:
+        if biased and getattr(text, name, None) is False:
+            setattr(text, name, True)
     class_of(config.to_dict()).from_config(config).float().save_pretrained(folder)
     if family in PUBLISHED_BARE:
         _strip(folder / "model.safetensors", "model.")

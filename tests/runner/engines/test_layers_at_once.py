@@ -50,7 +50,8 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def family(request: pytest.FixtureRequest, base: Path, tmp_path: Path) -> Case:
     """The training of a family's small model, all weights in one process."""
-    found = case_of(request.param, tmp_path / "model", base)
+    biased = "biases" in request.node.name
+    found = case_of(request.param, tmp_path / "model", base, biased=biased)
     short = {**(found.settings or {}), "evaluate_steps": 2 * STEPS}
     return replace(found, work=str(tmp_path), steps=STEPS, held_out=2, epsilon=1e-3, settings=short)
 
@@ -79,10 +80,12 @@ def assert_near(one: Case, other: Case) -> None:
     assert len(left) == STEPS and right == pytest.approx(left, rel=NEAR)
     nothing = NOISE.get(_kind(one), NOTHING)
     before, after = saved(one), saved(other)
-    assert before.keys() == after.keys() and before
+    lost = before.keys() - after.keys()
+    assert after and after.keys() <= before.keys()
+    assert all(one.bias == "all" and name.endswith(".bias") for name in lost), "frozen ones"
     far = {}
-    for name, tensor in before.items():
-        value, apart = tensor.double(), float((tensor - after[name]).double().norm())
+    for name, tensor in after.items():
+        value, apart = tensor.double(), float((tensor - before[name]).double().norm())
         if not apart <= NEAR * float(value.norm()) + nothing * value.numel() ** 0.5:  # or NaN
             far[name] = apart
     assert not far, f"{other.work}: {far}"
@@ -104,14 +107,16 @@ def check(alone: Case, server: Server, count: int, *, checkpointing: bool = Fals
     assert_near(alone, shared)
 
 
-@pytest.mark.parametrize("method", ["full", "lora", "last"])
+@pytest.mark.parametrize("method", ["full", "lora", "last", "biases"])
 @pytest.mark.parametrize("family", every(), indirect=True)
 def test_a_family_trains_as_without_it(family: Case, method: str, server: Server) -> None:
-    """All weights, an adapter of all linear layers, and one of the last layer."""
+    """All weights, an adapter of all linear layers, one of the last layer, and one with all
+    biases."""
     targets = of_last_layer(family) if method == "last" else family.targets
     assert targets
     kind = "full" if method == "full" else "lora"
-    alone = replace(family, method=kind, targets=targets, work=f"{family.work}/alone")
+    bias = "all" if method == "biases" else "none"
+    alone = replace(family, method=kind, targets=targets, bias=bias, work=f"{family.work}/alone")
     server.run(alone)
     for checkpointing in (False, True):
         check(alone, server, 1, checkpointing=checkpointing)

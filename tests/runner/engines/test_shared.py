@@ -50,7 +50,8 @@ def apart(one: Case, other: Case) -> float:
     assert left.keys() == right.keys() and left
     assert all(left[name].dtype == right[name].dtype for name in left)
     assert all(value.isfinite().all() for value in (*left.values(), *right.values()))
-    return max(float((left[name] - right[name]).norm() / left[name].norm()) for name in left)
+    differing = [name for name in left if not torch.equal(left[name], right[name])]
+    return max([0.0, *(float((left[n] - right[n]).norm() / left[n].norm()) for n in differing)])
 
 
 def assert_shared(given: Case, found: Left) -> None:

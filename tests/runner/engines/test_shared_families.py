@@ -89,10 +89,26 @@ def test_a_router_counts_passes_that_have_rows(made: Make, tmp_path: Path) -> No
     assert_all_same(cases(made("qwen3_moe"), tmp_path, ["ddp", "zero2", "fsdp2"], **alike))
 
 
+def test_a_multimodal_model_trains_in_passes(made: Make, tmp_path: Path) -> None:
+    """Its class does not take the number of scored tokens, by which losses of passes are summed."""
+    alike: dict[str, Any] = {"method": "lora", "steps": 3, "epsilon": 1e-3, "pass_tokens": 48}
+    assert_all_same(cases(made("qwen3_vl"), tmp_path, ["ddp", "zero2"], **alike))
+
+
 def test_a_blank_row_has_finite_gradients(made: Make, tmp_path: Path) -> None:
     """Gemma 3n's embedding of padding is zero, as are its gates then: their deviation has none."""
     alike: dict[str, Any] = {"method": "lora", "steps": 3, "epsilon": 1e-3}
     assert_all_same(cases(made("gemma3n_text"), tmp_path, ["ddp", "zero3", "fsdp2"], **alike))
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_rows_may_be_shorter_than_a_compressed_entry(
+    method: str, made: Make, tmp_path: Path
+) -> None:
+    """Its layers compress 2 or 3 tokens to one: of those, a process without rows has one."""
+    short = {"micro_batch": 1, "step_rows": 4, "missing": 1, "shortest": 2, "longest": 4}
+    alike: dict[str, Any] = {"method": method, "steps": 4, "epsilon": 1e-3, **short}
+    assert_all_same(cases(made("deepseek_v4"), tmp_path, ENGINES, **alike))
 
 
 @pytest.mark.parametrize("engine", ["single", "ddp", "zero3"])

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from lockfiles.errors import UsageProblem
 from planner.models.families.wrappers import WRAPPERS
 from planner.models.stored import read_shape
-from runner.training.loaded import class_of
+from runner.training.loaded import check_finite, class_of
 from runner.training.loading import load_checked
 from tests.runner.inputs.test_parameter_count import tiny
 
@@ -79,6 +81,18 @@ def test_numbers_that_are_not_finite(number: float, base: Path) -> None:
     tensors[UP][3, 5] = number
     said = f"as `float32` gives 1 tensor with NaN or infinite numbers: `{UP}`"
     assert said in refusal(base, tensors)
+
+
+@pytest.mark.parametrize(("rank", "finite"), [(0, False), (1, True)])
+def test_the_end_of_a_share_that_was_never_written_is_not_read(rank: int, finite: bool) -> None:
+    """DeepSpeed shares 3 numbers as 2 and 2, of which the last one is whatever was there."""
+    held = torch.nn.Parameter(torch.zeros(0))
+    share = {"ds_tensor": torch.tensor([0.0, float("nan")]), "ds_numel": 3}
+    for name, value in (share | {"ds_zero_partition_rank": rank}).items():
+        setattr(held, name, value)
+    model: Any = SimpleNamespace(dtype=torch.float32, named_parameters=lambda: [("up", held)])
+    with nullcontext() if finite else pytest.raises(UsageProblem, match="NaN or infinite"):
+        check_finite(model, Path("base"))
 
 
 def test_numbers_too_large_for_float16(base: Path) -> None:

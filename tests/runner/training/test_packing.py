@@ -25,6 +25,7 @@ from runner.training.loading import load
 from runner.training.make import make_trainer
 from runner.training.packing import Packed
 from runner.training.train import train
+from tests.runner.engines.families import case_of
 from tests.runner.inputs.test_parameter_count import tiny
 from tests.runner.training.test_sft import base as base
 
@@ -180,6 +181,18 @@ def test_packing_changes_neither_steps_nor_losses(base: Path, tmp_path: Path) ->
         assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=1e-4)
         assert ours["learning_rate"] == theirs["learning_rate"]
         assert ours["tokens"] == theirs["tokens"]
+
+
+def test_a_loss_does_not_depend_on_what_the_class_of_a_model_takes(
+    base: Path, tmp_path: Path
+) -> None:
+    """That of Qwen3-VL does not take the number of scored tokens; TRL's loss needs it."""
+    model = Path(case_of("qwen3_vl", tmp_path / "model", base).base)
+    whole = _trained(model, tmp_path / "whole", packing=False, micro_batch=8, accumulation=1)
+    parts = _trained(model, tmp_path / "parts", packing=False, micro_batch=2, accumulation=4)
+    for one, other in zip(whole, parts, strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        assert other["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-4)
 
 
 @pytest.mark.slow

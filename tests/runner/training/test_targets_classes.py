@@ -21,7 +21,7 @@ from planner.models.families import FAMILIES
 from planner.search import lora_targets
 from planner.setup.setup import Bias
 from runner.trace.text_only import from_config
-from runner.training.adapter import lora
+from runner.training.adapter import freeze, lora
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
@@ -78,6 +78,7 @@ def _wrapped(model: Any, names: tuple[str, ...], bias: Bias) -> tuple[set[str], 
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")
         adapted = get_peft_model(model, lora(method, model))
+        freeze(adapted)
     found = {
         name.removeprefix("base_model.model.")
         for name, module in adapted.named_modules()

@@ -44,7 +44,7 @@ def here(order: Order, face: Face) -> Path:
         followers[0].start()
 
     try:
-        folder = run(order, begun)
+        folder = run(order, begun, output.note)
     finally:
         ended.append(0)
         for follower in followers:
