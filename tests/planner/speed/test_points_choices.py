@@ -32,8 +32,8 @@ def _search(name: str) -> Search:
 
 
 def _seconds(told: dict[str, Any]) -> float:
-    """Return the measured seconds of a step; of a plan that was measured twice, the last ones."""
-    return median(told["step_seconds"][WARM:])
+    """Return the measured seconds of a step."""
+    return float(median(told["step_seconds"][WARM:]))
 
 
 def test_four_models_were_tried_at_two_sizes_of_memory() -> None:
