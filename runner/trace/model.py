@@ -147,8 +147,10 @@ def _adapted(model: Any, profile: Profile) -> Any:
         bias=profile.bias,
         task_type="SEQ_CLS" if profile.spec.head == "scalar" else "CAUSAL_LM",
     )
+    frozen = [one for one in model.parameters() if not one.requires_grad]
     model = get_peft_model(model, adapter, low_cpu_mem_usage=True)
-    freeze(model)
+    for parameter in frozen:  # as `freeze` does in a training, where PEFT trains all biases
+        parameter.requires_grad_(False)
     if profile.checkpointing:
         model.enable_input_require_grads()
     if profile.quantised_bits:
