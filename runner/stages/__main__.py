@@ -20,6 +20,7 @@ from typing import NoReturn
 from lockfiles.errors import RunFailed, Stopped, TunelockError
 from lockfiles.files import write_whole
 from lockfiles.fixes import PLAN_AGAIN, Advice, Answer, Change, Command, Fix, Steps
+from lockfiles.harmless import one_line
 from lockfiles.lock import TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from planner.pipeline.kind import of_kind
@@ -124,10 +125,10 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
 
 
 def _first_line(problem: Exception) -> str:
-    """Return the first line of an error that has text, shortened."""
+    """Return the first line of an error that has text, without control characters, shortened."""
     lines = (line.strip() for line in str(problem).splitlines())
     found = next((line for line in lines if line), type(problem).__name__)
-    return found[:300]
+    return one_line(found, most=300)
 
 
 def _less_memory(given: context.Context) -> tuple[Fix, ...]:
