@@ -72,12 +72,15 @@ def layer_input(shape: Architecture, profile: Profile, block: Block) -> int:
 
 def recomputed_besides(shape: Architecture, profile: Profile) -> int:
     """Return the bytes that a backward pass needs besides, where checkpointing lets it compute the
-    layer again: one graph does both, in which more tensors are there at the same time.
+    layer again: one graph does both, in which more tensors are there at the same time. With dropout
+    there are two graphs (`runner/training/compiled.py`).
 
     Not derived, but fitted to five peaks on H200s: LoRA without dropout on an 8B and a 1.5B in
     passes of 3,000 to 6,000 tokens, and a 1.5B in full (`tests/planner/memory/test_points_several`
     and `tests/planner/speed/test_points_choices.py`).
     """
+    if profile.method != "full" and profile.dropped > 0:
+        return 0
     streams = 5 if profile.method == "full" else 11
     return streams * profile.width * shape.hidden * profile.tokens + 27_000_000
 

@@ -99,7 +99,7 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         )
     if any(kind.__name__ == "BackendCompilerFailed" for kind in type(problem).__mro__):
         return RunFailed(
-            f"torch could not compile the layers: {_first_line(problem)}",
+            f"torch could not compile the layers: {_first_line(_inner(problem))}",
             fix=Steps((Answer("method.compile", "off"), PLAN_AGAIN)),
         )
     if isinstance(problem, MemoryError):
@@ -122,6 +122,12 @@ def _unexpected(given: context.Context, problem: Exception) -> TunelockError:
         f"The stage `{given.stage}` failed unexpectedly (`{type(problem).__name__}`).",
         fix=Command("tail -n 30 {}", given.run / "log.txt", to="see what happened"),
     )
+
+
+def _inner(problem: Exception) -> Exception:
+    """Return what made a compiler of torch fail."""
+    inner = getattr(problem, "inner_exception", None)
+    return inner if isinstance(inner, Exception) else problem
 
 
 def _first_line(problem: Exception) -> str:

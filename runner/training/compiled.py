@@ -5,8 +5,10 @@ gradients would be compiled for them.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch.nn.modules.dropout import _DropoutNd
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 
@@ -14,7 +16,8 @@ def compile_layers(model: torch.nn.Module) -> int:
     """Compile the layers of a model, with or without an adapter, and return their number.
 
     The layers of a kind share their code, so it is compiled once, when it is first called; the
-    number of tokens is a variable of it. Checkpointing wraps a compiled layer.
+    number of tokens is a variable of it. Checkpointing is part of that code, unless it draws random
+    numbers.
 
     Python's numbers, such as the scale of an adapter, are constants of the code. As variables they
     would be tensors in main memory, with C++ kernels that take longer to compile than all others.
@@ -23,6 +26,8 @@ def compile_layers(model: torch.nn.Module) -> int:
     found = list(layers(model))
     for layer in found:
         layer.compile(dynamic=True)
+        if draws(layer):
+            _checkpoint_around(layer)
     return len(found)
 
 
@@ -31,3 +36,39 @@ def layers(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     for module in model.modules():
         if isinstance(module, GradientCheckpointingLayer):
             yield module
+
+
+def draws(layer: torch.nn.Module) -> bool:
+    """Return whether a layer draws random numbers in training: for dropout, or for the jitter of a
+    router."""
+    return any(
+        (name == "p" if isinstance(module, _DropoutNd) else "dropout" in name or "jitter" in name)
+        and isinstance(value, float)
+        and value > 0
+        for module in layer.modules()
+        for name, value in vars(module).items()
+    )
+
+
+def _checkpoint_around(layer: Any) -> None:
+    """Let checkpointing call the compiled code, instead of being part of it.
+
+    For a card, torch cannot divide code into forward and backward if it draws random numbers and
+    computes them again (https://github.com/huggingface/peft/issues/3020, seen with torch 2.11).
+    """
+    compiled = layer._compiled_call_impl
+
+    def plain(*given: Any, **named: Any) -> Any:
+        torch._dynamo.config.specialize_float = True  # of each thread, so also of backward passes
+        layer.gradient_checkpointing = False
+        try:
+            return compiled(*given, **named)
+        finally:
+            layer.gradient_checkpointing = True
+
+    def called(*given: Any, **named: Any) -> Any:
+        if layer.gradient_checkpointing and layer.training:
+            return layer._gradient_checkpointing_func(plain, *given, **named)
+        return compiled(*given, **named)
+
+    layer._compiled_call_impl = called

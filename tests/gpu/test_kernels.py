@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock as locks
-from runner.runs.events import read
 from tests.gpu.shapes import write_intent
+from tests.gpu.test_pipeline import (
+    apart,
+    carried_out,
+    compare_memory,
+    done,
+    killed_and_gone_on,
+    losses,
+    pytestmark,
+    tell,
+)
 from tests.gpu.test_pipeline import base as base
-from tests.gpu.test_pipeline import carried_out, done, killed_and_gone_on, pytestmark, tell
 from tests.journeys.demo_folder import small
-from tests.journeys.test_run import run_at
 
 __all__ = ["pytestmark"]
 WAYS = {
@@ -26,17 +33,17 @@ WAYS = {
 
 def _planned(folder: Path, base: Path, way: str, **changes: object) -> Path:
     compiled, recorded = WAYS[way]
+    usual: dict[str, object] = {"method__dropout": 0.0, "train__effective_batch": 8}
     write_intent(
         folder, base, 96, method__compile=compiled, method__cuda_graphs=recorded,
-        method__dropout=0.0, train__effective_batch=8, **changes,
+        **usual | changes,
     )  # fmt: skip
     done(folder, "plan")
     return folder
 
 
 def _losses(folder: Path, runs: str) -> list[float]:
-    found = read(run_at(folder / runs) / "events.jsonl")[0]
-    return [float(event.fields["loss"]) for event in found if event.kind == "step"]
+    return list(losses(folder, runs).values())
 
 
 @pytest.mark.parametrize("kind", ["lora", "qlora", "full"])
@@ -54,8 +61,22 @@ def test_each_way_to_compute_layers_learns_the_same(kind: str, base: Path, tmp_p
             planned=lock.prediction.step_seconds, peak=made.measured.peak_bytes,
             predicted=lock.prediction.peak_bytes, losses=found[way][:2] + found[way][-2:],
         )  # fmt: skip
-    for way, losses in found.items():
-        assert losses == pytest.approx(found["eager"], rel=5e-3), way
+    for way, own in found.items():
+        assert own == pytest.approx(found["eager"], rel=5e-3), way
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+def test_dropout_in_layers_that_are_computed_again(kind: str, base: Path, tmp_path: Path) -> None:
+    found = {}
+    for way in ("eager", "compiled"):
+        folder = _planned(
+            tmp_path / way, base, way, method__kind=kind, method__dropout=0.1,
+            method__checkpointing="on",
+        )  # fmt: skip
+        made = carried_out(folder, "runs")
+        found[way] = _losses(folder, "runs")
+        compare_memory(f"{kind} {way} with dropout, computed again", folder, made)
+    assert found["compiled"] == pytest.approx(found["eager"], rel=0.03), "the masks differ"
 
 
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
@@ -63,9 +84,10 @@ def test_a_run_with_both_is_killed_and_resumed(kind: str, base: Path, tmp_path: 
     folder = _planned(tmp_path, base, "both", method__kind=kind, train__epochs=30)
     carried_out(folder, "whole")
     killed_and_gone_on(folder)
-    whole, resumed = _losses(folder, "whole"), _losses(folder, "killed")
-    tell(f"{kind} resumed", equal=whole == resumed, steps=len(whole))
-    assert resumed == pytest.approx(whole, rel=5e-3)
+    whole, resumed = losses(folder, "whole"), losses(folder, "killed")
+    difference = apart(resumed, whole)
+    tell(f"{kind} resumed", apart=round(difference, 4), steps=len(whole))
+    assert difference < 0.05
 
 
 def test_products_in_fp8_learn_the_same(base: Path, tmp_path: Path) -> None:

@@ -102,6 +102,20 @@ def killed_and_gone_on(folder: Path) -> receipt.Receipt:
     return made
 
 
+def losses(folder: Path, runs: str) -> dict[int, float]:
+    """Return the loss of each step of a run."""
+    steps = [one for one in read(run_at(folder / runs) / "events.jsonl")[0] if one.kind == "step"]
+    return {one.fields["step"]: one.fields["loss"] for one in steps}
+
+
+def apart(found: dict[int, float], other: dict[int, float]) -> float:
+    """Return how far the losses of two runs are apart, at most and in nats, in the steps that both
+    told: a step that ends after the process was killed is told by no event."""
+    assert max(found) == max(other)
+    both = found.keys() & other.keys()
+    return max(abs(found[step] - other[step]) for step in both)
+
+
 def test_the_probe_reads_what_torch_reads() -> None:
     facts = probe(Path("/"))
     shown = subprocess.run(programs.command("show_card"), capture_output=True, check=True)

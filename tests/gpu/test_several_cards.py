@@ -13,10 +13,8 @@ import pytest
 
 from lockfiles import lock as locks
 from planner.machines.probes.probe import probe
-from runner.runs.events import read
-from tests.gpu.test_pipeline import carried_out, done, killed_and_gone_on, tell
+from tests.gpu.test_pipeline import apart, carried_out, done, killed_and_gone_on, losses, tell
 from tests.journeys.demo_folder import small
-from tests.journeys.test_run import run_at
 
 CARDS = probe(Path("/")).gpus
 pytestmark = [
@@ -25,8 +23,9 @@ pytestmark = [
     pytest.mark.skipif(len(CARDS) < 2, reason="there are not two NVIDIA GPUs here"),
 ]
 EPOCHS = 4
-BF16 = 0.02
-"""How far losses in bf16 may be apart, relative to one process."""
+BF16 = 0.03
+"""How far losses in bf16 may be apart, in nats. They begin at 7 and end below 0.2, with full
+weights below 0.002. Measured on two H100s: 0.018 at most."""
 WAYS = [
     ("ddp", "lora"), ("ddp", "qlora"), ("ddp", "full"), ("zero1", "lora"), ("zero2", "full"),
     ("zero3", "lora"), ("zero3", "full"), ("fsdp2", "lora"), ("fsdp2", "full"),
@@ -39,20 +38,6 @@ def planned(folder: Path, kind: str, processes: int, **changes: object) -> Path:
         folder, machine__device="cuda", machine__processes=processes, train__exact=False,
         method__kind=kind, method__dropout=0.0, train__epochs=EPOCHS, results__gguf=[], **changes,
     )  # fmt: skip
-
-
-def losses(folder: Path, runs: str) -> dict[int, float]:
-    """Return the loss of each step of a run."""
-    steps = [one for one in read(run_at(folder / runs) / "events.jsonl")[0] if one.kind == "step"]
-    return {one.fields["step"]: one.fields["loss"] for one in steps}
-
-
-def apart(found: dict[int, float], other: dict[int, float]) -> float:
-    """Return how far the losses of two runs are apart, at most, in the steps that both told: a step
-    that ends after the process was killed is told by no event."""
-    assert max(found) == max(other)
-    both = found.keys() & other.keys()
-    return max(abs(found[step] / other[step] - 1) for step in both)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +65,7 @@ def test_two_cards_train_as_one_does(
     difference = apart(losses(folder, "runs"), alone[kind])
     error = locked.prediction.peak_bytes / made.measured.peak_bytes - 1
     tell(
-        f"two cards {engine} {kind}", apart=f"{difference:.2%}", error=f"{error:+.2%}",
+        f"two cards {engine} {kind}", apart=round(difference, 4), error=f"{error:+.2%}",
         kernels=locked.train.kernels, attention=locked.train.attention,
         tuned=made.evaluation.tuned.accuracy,
     )  # fmt: skip
@@ -95,7 +80,7 @@ def test_a_killed_process_of_two_is_resumed(engine: str, tmp_path: Path) -> None
     carried_out(folder, "first")
     resumed = killed_and_gone_on(folder)
     difference = apart(losses(folder, "killed"), losses(folder, "first"))
-    tell(f"two cards {engine} resumed", apart=f"{difference:.2%}")
+    tell(f"two cards {engine} resumed", apart=round(difference, 4))
     assert difference < BF16
     assert resumed.evaluation.tuned
 

@@ -117,7 +117,7 @@ def test_peaks_on_a_card_are_predicted(point: dict[str, Any]) -> None:
         graph_sizes=point.get("graph_sizes", 0),
     )
     error = estimate(model, setup).peak.peak_bytes / point["peak_bytes"] - 1
-    assert -0.01 <= error <= 0.01
+    assert -point.get("under", 0.01) <= error <= 0.01
     eager = estimate(model, replace(setup, kernels="eager")).peak.peak_bytes
     assert setup.checkpointing or eager > 1.15 * point["peak_bytes"]
 
@@ -135,6 +135,8 @@ def test_checkpointing_recomputes_one_layer(method: str) -> None:
     besides = compiled_layers.recomputed_besides(shape, of_one_row)
     found = phases["backward"].components["recomputed layer"]
     assert found == 8192 * (saved - stream) + besides
+    dropped = compiled_layers.recomputed_besides(shape, replace(of_one_row, dropout=0.1))
+    assert dropped == (besides if method == "full" else 0), "code with dropout is in two graphs"
 
 
 def test_recordings_keep_tensors_of_each_size_and_all_gradients() -> None:

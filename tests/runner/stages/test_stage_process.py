@@ -177,13 +177,17 @@ def test_layers_that_torch_cannot_compile_are_told_with_what_helps(
     class BackendCompilerFailed(RuntimeError):
         """As torch names it."""
 
+        inner_exception: Exception
+
     class InductorError(BackendCompilerFailed):
         """As torch names one kind of it."""
 
     lock = locks.read(planned / "run.lock")
     with Path(os.devnull).open("wb") as out:
         given = Context(lock, "train", tmp_path, tmp_path, {}, Line(out.fileno()))
-        problem = stages._unexpected(given, InductorError("\nno \x1b[2Jconfig\nmore"))
+        failed = InductorError("backend='inductor' raised:\nit")
+        failed.inner_exception = AssertionError("\nno \x1b[2Jconfig\nmore")
+        problem = stages._unexpected(given, failed)
     assert problem.message.startswith("torch could not compile the layers: no ")
     assert "config" in problem.message and "more" not in problem.message
     assert problem.message.isprintable()

@@ -1,5 +1,6 @@
 """Compiled layers, scored positions and filled passes change no loss."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,54 @@ def test_compiled_layers_train_as_others_do(
     assert counted["stats"]["unique_graphs"] == (1 if checkpointing else 2), (
         "the first layer needs no gradient of its input; evaluations compile nothing"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch about its own parts
+def test_dropout_is_the_same_where_compiled_layers_are_computed_again(
+    base: Path, tmp_path: Path
+) -> None:
+    found = []
+    for checkpointing in (False, True):
+        torch._dynamo.reset()
+        job = _job(
+            base, tmp_path / str(checkpointing), pass_tokens=60, kernels="compiled",
+            checkpointing=checkpointing,
+        )  # fmt: skip
+        assert job.method
+        found.append(_trained(replace(job, method=job.method.model_copy(update={"dropout": 0.3}))))
+    without = _trained(_job(base, tmp_path / "none", pass_tokens=60))
+    _same(found[1], found[0])
+    assert found[0].told[-1]["loss"] != pytest.approx(without.told[-1]["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_checkpointing_is_around_compiled_layers_that_draw_random_numbers(
+    drops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a card torch cannot compile it as a part of them."""
+    inside = []
+
+    def called(self: Any, *given: Any, **named: Any) -> Any:
+        inside.append(self.gradient_checkpointing)
+        return self._call_impl(*given, **named)
+
+    def compiled(self: Any, **_: Any) -> None:
+        self._compiled_call_impl = called.__get__(self)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compiled)
+    model = _model("phi3", resid_pdrop=0.3 * drops)
+    assert compile_layers(model) == len(list(layers(model)))
+    model.activation_checkpointing_enable()
+    model.train()
+    ids = torch.arange(3, 12)[None]
+    model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+    count = len(list(layers(model)))
+    assert inside == ([False] * 2 * count if drops else [True] * count)
+    model.eval()
+    model(input_ids=ids)
+    assert all(layer.gradient_checkpointing for layer in layers(model))
+    assert inside[-count:] == [True] * count
 
 
 def test_scored_positions_are_all_that_the_head_needs(
