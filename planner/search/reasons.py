@@ -153,6 +153,10 @@ def _accumulation(candidates: Candidates, chosen: Profile) -> str:
 def _checkpointing(candidates: Candidates, chosen: Profile) -> str:
     if not chosen.checkpointing:
         return "It fits without gradient checkpointing, which would cost about 20% of the speed."
+    same = replace(chosen, checkpointing=False)
+    if candidates.fits(same):
+        need = gib(candidates.wanted(same))
+        return f"Without checkpointing, it would need {need}" + slower(candidates, same, chosen)
     least = without_checkpointing(candidates, chosen)
     many, few = _at_once(chosen), _at_once(least)
     need = gib(candidates.wanted(least))

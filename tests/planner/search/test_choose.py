@@ -98,6 +98,19 @@ def test_no_checkpointing_where_it_fits_without() -> None:
     assert _choose("qwen2.5-0.5b", _machine(24), method__checkpointing="on").checkpointing
 
 
+def test_checkpointing_that_costs_nothing_is_said_to() -> None:
+    """A run so short that compiling its layers takes most of the time."""
+    card = Gpu("NVIDIA H100 80GB HBM3", 80 << 30, 79 << 30, "9.0")
+    found = choose(
+        _answers(method__compile="on"), DEMO, rows=90, longest=66,
+        machine=replace(_machine(80), gpus=(card,)), lengths=[20 + row % 47 for row in range(90)],
+    )  # fmt: skip
+    assert found.checkpointing and found.profile.pass_tokens > 66
+    said = found.why["train.checkpointing"]
+    assert said.startswith("Without checkpointing, it would need 0.")
+    assert said.endswith("GiB but would not be faster.")
+
+
 def test_the_demo_on_a_small_cpu() -> None:
     found = _choose("demo", _machine(ram_gib=2), length=76)
     assert (found.kind, found.micro_batch, found.accumulation) == ("lora", 16, 1)
