@@ -69,6 +69,8 @@ class Case:
     """Of an adapter."""
     targets: Sequence[str] = TARGETS
     """The layers that it adapts."""
+    dropout: float = 0.0
+    """Of the adapter."""
     bias: str = "none"
     """The biases that are trained besides it."""
     stop_after: int = 0
@@ -109,7 +111,7 @@ class Case:
         adapts = self.method != "full"
         return Method.model_validate({
             "kind": self.method, "rank": self.rank * adapts, "alpha": 2 * self.rank * adapts,
-            "dropout": 0.0, "targets": list(self.targets) * adapts, "bias": self.bias,
+            "dropout": self.dropout, "targets": list(self.targets) * adapts, "bias": self.bias,
         })  # fmt: skip
 
 
