@@ -368,4 +368,7 @@ def losses(found: Sequence[dict[str, Any]], kind: str = "step") -> list[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    code = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # as stages of several processes end: destructors of libraries may abort
