@@ -203,7 +203,7 @@ def test_nothing_fits_is_one_sentence_and_what_would() -> None:
     problem = refusal(request, found)
     assert problem.exit_code == 4
     assert re.fullmatch(
-        r"No plan fits: the smallest \(QLoRA, micro-batch 1, checkpointing\) needs \d\.\d "
+        r"No plan fits: the smallest \(QLoRA, passes of 2,048 tokens, checkpointing\) needs \d\.\d "
         r"GiB, but only \d\.\d GiB of `NVIDIA Card` is available\.",
         problem.message,
     )
