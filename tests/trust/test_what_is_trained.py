@@ -8,7 +8,7 @@ import pytest
 for package in ("trl", "peft", "bitsandbytes"):
     pytest.importorskip(package)
 
-SHORT, LONG = 10, 600
+SHORT, LONG = 3, 600
 
 
 def test_accepted_changes_are_trained_as_they_are_read() -> None:

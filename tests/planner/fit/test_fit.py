@@ -52,7 +52,9 @@ def only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) ->
     return found
 
 
-@pytest.mark.parametrize("size", [8, 12, 16, 24, 40, 48, 80])
+@pytest.mark.parametrize(
+    "size", [8, 24, 80, *(pytest.param(n, marks=pytest.mark.slow) for n in (12, 16, 40, 48))]
+)
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
     model: str, size: int

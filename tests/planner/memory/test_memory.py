@@ -153,7 +153,8 @@ def test_phases_stand_in_order_and_hold_no_empty_components() -> None:
     assert found.peak.peak_bytes == max(sum(p.components.values()) for p in found.phases)
 
 
-@pytest.mark.parametrize("kind", ["lora", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lora", "full"])
 def test_the_resident_memory_of_a_training_on_cpu_is_met(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("trl")
     adapted = kind == "lora"

@@ -78,6 +78,7 @@ def until(happened: Callable[[], Any], seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_processes_train_in_a_folder_with_a_long_path(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 110) / ("e" * 90)
     folder = finished(planned(deep, 2, train__epochs=1))

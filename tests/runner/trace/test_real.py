@@ -52,6 +52,7 @@ def test_several_cards_are_refused() -> None:
     assert refusal(replace(PLAN, method="qlora", objective="dpo", packing=True)) == ""
 
 
+@pytest.mark.slow
 def test_a_class_that_does_not_run_is_one_sentence() -> None:
     job = job_of("qwen2.5-0.5b", replace(PLAN, objective="reward"))
     with pytest.raises(RunFailed, match="class could not be traced") as raised:
