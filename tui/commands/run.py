@@ -92,6 +92,7 @@ def command(
 
 def _finished(folder: Path, as_json: bool) -> None:
     if not as_json:
+        from tui.terminal.fit import columns_of
         from tui.text.run import lines
 
-        output.lines(lines(folder))
+        output.lines(lines(folder, columns_of(sys.stdout)))

@@ -10,6 +10,7 @@ from lockfiles.fixes import Command
 from runner.runs.folder import LOCK
 from tui.snapshot import Snapshot
 from tui.snapshot.narrator import clean
+from tui.terminal.fit import call, sentence
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
@@ -35,8 +36,11 @@ def was_killed(snapshot: Snapshot, *, held: bool) -> bool:
     return begun and not held and not snapshot.finished and snapshot.failure is None
 
 
-def lines(run: Path, snapshot: Snapshot, *, held: bool) -> list[str]:
-    """Return what to do after a run that has ended; nothing for others."""
+def lines(run: Path, snapshot: Snapshot, *, held: bool, columns: int | None = None) -> list[str]:
+    """Return what to do after a run that has ended; nothing for others.
+
+    Sentences fit `columns`, if given; what may be copied is not wrapped.
+    """
     if was_killed(snapshot, held=held):
         return _resuming(run, snapshot)
     if held or not snapshot.finished:
@@ -48,9 +52,14 @@ def lines(run: Path, snapshot: Snapshot, *, held: bool) -> list[str]:
     if found is None:
         return []
     lock, made = found
+    said = outcome_of(lock, made)[1:]
     return [
-        *outcome_of(lock, made)[1:],
-        *(f"{name}: {text}" for name, text in using(run, lock, made)),
+        *(piece for line in said for piece in sentence(line, columns)),
+        *(
+            piece
+            for name, text in using(run, lock, made)
+            for piece in call(f"{name}: {text}", columns if name == "load" else None)
+        ),
     ]
 
 
