@@ -14,7 +14,7 @@ from lockfiles.errors import Interrupted, RunFailed, TunelockError
 from lockfiles.harmless import one_line
 from runner.nodes import knock, refusal
 from runner.nodes.channel import Channel, Message, proof, proves
-from runner.nodes.door import GREETING
+from runner.nodes.door import GREETING, HAS_LOCK
 from runner.nodes.node import Node
 
 UNABLE = "unable"
@@ -66,7 +66,7 @@ def once(node: Node, lock: str, problem: TunelockError) -> bool:
         greeting = knock.answer(channel, GREETING, _GREETED_SECONDS)
         if greeting is None:
             return False
-        if greeting.get(refusal.REFUSES) and knock.has_lock(greeting, lock):
+        if greeting.get(refusal.REFUSES) and knock.proven(greeting, HAS_LOCK, lock):
             refusal.ask(channel, node, lock, greeting.get("nonce"))
             knock.answer(channel, refusal.BECAUSE)
         else:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from lockfiles import limits
@@ -13,6 +13,8 @@ from runner.nodes.channel import Channel, Message, new_secret, proof
 
 GREETING = "greeting"
 """The kind of machine 0's first message."""
+HAS_LOCK, HAS_SECRET = "lock", "secret"
+"""The fields of the greeting that prove that machine 0 has the lock, and the run's secret."""
 _POLL_SECONDS = 0.2
 _MOST_GREETED = 2 * limits.MOST_PROCESSES
 """Connections that are greeted at the same time; further ones are closed."""
@@ -37,14 +39,19 @@ def bound(port: int) -> socket.socket:
 
 @contextmanager
 def opened(
-    server: socket.socket, lock: str, answer: Answer, hello_seconds: float, **greeting: object
+    server: socket.socket,
+    keys: Mapping[str, str],
+    answer: Answer,
+    hello_seconds: float,
+    **greeting: object,
 ) -> Iterator[None]:
     """Greet who connects, and answer what they say; closes the socket at the end.
 
-    The greeting proves that machine 0 has the lock with the digest `lock`. `hello_seconds` is the
-    time for a machine to say who it is; `greeting` has further fields of the greeting.
+    `keys` are what the greeting proves that machine 0 has, by the field with the proof.
+    `hello_seconds` is the time for a machine to say who it is; `greeting` has further fields of the
+    greeting.
     """
-    door = _Door(lock, answer, hello_seconds, greeting)
+    door = _Door(keys, answer, hello_seconds, greeting)
     threading.Thread(target=door.open, args=(server,), daemon=True, name="joins").start()
     try:
         yield
@@ -63,9 +70,13 @@ class _Door:
     """Greets the machines that connect."""
 
     def __init__(
-        self, lock: str, answer: Answer, hello_seconds: float, greeting: dict[str, object]
+        self,
+        keys: Mapping[str, str],
+        answer: Answer,
+        hello_seconds: float,
+        greeting: dict[str, object],
     ) -> None:
-        self._lock, self._answer = lock, answer
+        self._keys, self._answer = keys, answer
         self._hello_seconds, self._fields = hello_seconds, greeting
         self._greeting = threading.BoundedSemaphore(_MOST_GREETED)
 
@@ -93,8 +104,8 @@ class _Door:
         except OSError:  # it has closed already
             return
         nonce = new_secret()
-        shown = proof(self._lock, GREETING, nonce)
-        channel.send(GREETING, nonce=nonce, proof=shown, **self._fields)
+        shown = {name: proof(key, GREETING, nonce) for name, key in self._keys.items()}
+        channel.send(GREETING, nonce=nonce, **shown, **self._fields)
         until = time.monotonic() + self._hello_seconds
         ended = False
         while time.monotonic() < until and not ended:

@@ -3,13 +3,14 @@
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from lockfiles.errors import RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.fixes import Advice, Option
 from runner.nodes import absence, knock, refusal
-from runner.nodes.channel import Channel, new_secret, proof, proves
-from runner.nodes.door import GREETING
+from runner.nodes.channel import Channel, Message, new_secret, proof, proves
+from runner.nodes.door import GREETING, HAS_LOCK, HAS_SECRET
 from runner.nodes.joining import SECRET, SECRET_BYTES
 from runner.nodes.knock import answer
 from runner.nodes.machines import WELCOME
@@ -93,8 +94,8 @@ def _welcome(
     if greeting is None:
         return False
     nonce, own = greeting.get("nonce"), new_secret()
-    if not knock.has_lock(greeting, lock):
-        absence.say(channel, node, _read(nodes) or lock, nonce, _OTHER_LOCK)
+    if not knock.proven(greeting, HAS_LOCK, lock):
+        absence.say(channel, node, _secret_of(greeting, nodes) or lock, nonce, _OTHER_LOCK)
         raise knock.stranger(node)
     if greeting.get(refusal.REFUSES):
         asked = refusal.ask(channel, node, lock, nonce)
@@ -131,6 +132,17 @@ def _secret(nodes: Path, stopping: Callable[[], bool]) -> str:
             )
         time.sleep(knock.PAUSE_SECONDS)
     return secret
+
+
+def _secret_of(greeting: Message, nodes: Path) -> str:
+    """Return the secret of machine 0's run if that is one of the runs next to this machine's; empty
+    if not. It proves that a machine with another lock belongs to the run."""
+    for other in nodes.parent.parent.glob(f"*/{nodes.name}"):
+        with suppress(UsageProblem):  # the folder is not this user's
+            secret = _read(other)
+            if secret and knock.proven(greeting, HAS_SECRET, secret):
+                return secret
+    return ""
 
 
 def _read(nodes: Path) -> str:

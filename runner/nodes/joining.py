@@ -42,7 +42,8 @@ def listening(
             write_whole(SECRET, secret.encode(), folder=folder.descriptor, mode=0o600)
             place = folder.path.absolute()
         found = Machines(node, lock, on_each, place, stop, waits)
-        with door.opened(server, lock, _Joins(found, secret).answer, waits.hello):
+        keys = {door.HAS_LOCK: lock, door.HAS_SECRET: secret}
+        with door.opened(server, keys, _Joins(found, secret).answer, waits.hello):
             yield found
     finally:
         door.close(server)

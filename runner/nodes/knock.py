@@ -42,9 +42,9 @@ def answer(channel: Channel, kind: str, seconds: float = _ANSWER_SECONDS) -> Mes
     return None
 
 
-def has_lock(greeting: Message, lock: str) -> bool:
-    """Return whether a greeting proves that it comes from a machine with this lock."""
-    return proves(lock, greeting.get("proof"), GREETING, greeting.get("nonce"))
+def proven(greeting: Message, field: str, key: str) -> bool:
+    """Return whether a field of a greeting proves that machine 0 has a key."""
+    return proves(key, greeting.get(field), GREETING, greeting.get("nonce"))
 
 
 def stranger(node: Node) -> UsageProblem:

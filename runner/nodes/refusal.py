@@ -96,7 +96,8 @@ class Refusal:
         def answer(channel: Channel, nonce: str, asked: Message) -> None:
             self._answer(channel, nonce, asked, problem)
 
-        with door.opened(server, self.lock, answer, _HELLO_SECONDS, **{REFUSES: True}):
+        keys = {door.HAS_LOCK: self.lock}
+        with door.opened(server, keys, answer, _HELLO_SECONDS, **{REFUSES: True}):
             until = time.monotonic() + TOLD_SECONDS
             while self._waiting(node) and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)

@@ -19,14 +19,14 @@ from runner.nodes import join as joins
 from runner.nodes import refusal as refusals
 from runner.nodes.channel import Channel, proof
 from runner.nodes.join import join
-from runner.nodes.joining import listening
-from runner.nodes.machines import Machines, Waits
+from runner.nodes.joining import SECRET, listening
+from runner.nodes.machines import NODES, Machines, Waits
 from runner.nodes.network import free_port
 from runner.nodes.node import Node
 from runner.nodes.refusal import Refusal
 from runner.runs.folder import Held
 from runner.runs.safe_folder import OwnFolder
-from tests.journeys.demo_folder import ENVIRONMENT, command
+from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
 from tests.runner.engines.test_ddp import planned, until
 from tui.commands import run
 
@@ -127,8 +127,13 @@ def test_a_changed_message_proves_nothing(first: Machines, monkeypatch: pytest.M
 
 
 def test_another_lock_is_proven_by_the_run_folder(first: Machines) -> None:
+    """Its own run folder has another name."""
+    old = first.folder.parent.parent / "old" / NODES
+    old.mkdir(parents=True)
+    (old / SECRET).write_text("0" * 64)
+    own = first.folder.parent.parent / "other" / NODES
     with pytest.raises(UsageProblem, match="or its lock differs"):
-        join(replace(first.node, rank=1), "other", first.folder, lambda: False, lambda: False)
+        join(replace(first.node, rank=1), "other", own, lambda: False, lambda: False)
     problem = gathered(first)
     assert type(problem) is UsageProblem
     said = f"Machine 1 (`{HOST}`): Its lock differs from that of machine 0."
@@ -235,9 +240,9 @@ def test_a_folder_that_was_made_for_nothing_is_removed(tmp_path: Path) -> None:
 Started = subprocess.Popen[str]
 
 
-def started(folder: Path, number: int, place: str, *words: str, log: str = "") -> Started:
+def started(folder: Path, number: int, place: str, *words: str, lock: str = "run.lock") -> Started:
     """Start a run on a machine that is this one; it writes to a file in the folder."""
-    line = command("run", log or "run.lock", "--node", str(number), "--rendezvous", place, *words)
+    line = command("run", lock, "--node", str(number), "--rendezvous", place, *words)
     with (folder / f"machine{number}.txt").open("w") as out:
         return subprocess.Popen(
             line, cwd=folder, env=ENVIRONMENT, text=True, stdout=out, stderr=out
@@ -276,6 +281,20 @@ def test_both_commands_end_with_the_same_code(first_started: int, two: Path) -> 
     assert codes[0] == codes[1] and codes[0] in (2, 5), said
     reason = next(line for line in said[1].splitlines() if line.startswith("error: "))
     assert reason.replace("error: ", f"error: Machine 1 (`{HOST}`): ") in said[0]
+    assert not (two / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_machine_with_another_lock_ends_the_run(two: Path) -> None:
+    text = (two / "run.toml").read_text().replace("learning_rate = 0.002", "learning_rate = 0.001")
+    (two / "other.toml").write_text(text)
+    assert tunelock(two, "plan", "other.toml").returncode == 0
+    place = f"localhost:{free_port()}"
+    both = [started(two, 0, place), started(two, 1, place, lock="other.lock")]
+    codes, said = ended(two, both)
+    assert codes == [2, 2], said
+    assert f"error: Machine 1 (`{HOST}`): Its lock differs from that of machine 0." in said[0]
+    assert "is not machine 0 of this run, or its lock differs from the one here." in said[1]
     assert not (two / "runs").exists()
 
 
