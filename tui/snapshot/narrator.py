@@ -163,11 +163,12 @@ def progress_words(snapshot: Snapshot, columns: int | None = None) -> str:
 
 
 def artifact_words(artifact: Artifact, path: str, columns: int | None = None) -> str:
-    """Return what an artifact is, its path and its size, which is left out where it does not fit
-    `columns`."""
-    words = f"{clean(artifact.what)}: {clean(path)}"
-    bytes_ = size(artifact.size_bytes) if artifact.size_bytes else ""
-    return first_fitting(left_out([words, bytes_], [1]), columns)
+    """Return what an artifact is, its path and its size; where that does not fit `columns`, without
+    its size, and then with the path in the run folder."""
+    what = clean(artifact.what)
+    words, inside = f"{what}: {clean(path)}", f"{what}: {clean(artifact.path)}"
+    bytes_ = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
+    return first_fitting((f"{words}{bytes_}", words, f"{inside}{bytes_}", inside), columns)
 
 
 def _amount(value: float, unit: str) -> str:

@@ -67,6 +67,15 @@ def call(line: str, columns: int | None) -> list[str]:
     return [head + bracket, f"    {arguments}"]
 
 
+def shell(line: str, columns: int | None) -> list[str]:
+    """Return a line that ends with a command, continued before its first option if it does not fit:
+    copied, it is still that command."""
+    head, option, rest = line.partition(" -")
+    if fits(line, columns) or not option or "'" in head:
+        return [line]
+    return [f"{head} \\", f"    -{rest}"]
+
+
 def _cells(text: str) -> int:
     if text.isascii():
         return len(text)

@@ -10,7 +10,7 @@ from lockfiles import receipt as receipts
 from lockfiles.harmless import escaped
 from lockfiles.measured import against_prediction
 from runner.runs.folder import place
-from tui.terminal.fit import call, fits
+from tui.terminal.fit import fits
 from tui.terminal.units import batch, memory, size
 from tui.text import ending
 from tui.text.ending import near
@@ -62,7 +62,7 @@ def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[
 def _wrapped(name: str, text: str, columns: int | None) -> list[str]:
     line = f"{name:<10}{text}"
     if name in _COPIED:
-        return call(line, columns) if name == "load" else [line]
+        return ending.fitted(name, line, columns)
     if name not in _SENTENCES and fits(line, columns):
         return [line]
     width = min(_COLUMNS, columns or _COLUMNS)

@@ -16,7 +16,7 @@ from tui.commands import status
 from tui.snapshot import empty, fold
 from tui.snapshot.narrator import Narrator, lines
 from tui.snapshot.summary import summary
-from tui.terminal.fit import call, columns_of, first_fitting, left_out, sentence
+from tui.terminal.fit import call, columns_of, first_fitting, left_out, sentence, shell
 
 STAGES = ["prepare", "train", "evaluate-base", "evaluate", "merge", "gguf", "push", "report"]
 WARNING = "the loss of this step is a hundred times that of the steps before it, " * 2
@@ -93,6 +93,13 @@ def test_a_word_that_is_too_long_is_not_cut() -> None:
     head, arguments = call(line, 80)
     assert head == "load: from_pretrained(" and arguments == f"    model, '{path[:70]}')"
     assert call(line, None) == call(line, 120) == [line]
+    line = f"resume: tunelock run {path[:50]} --runs {path[:50]}"
+    assert shell(line, 80) == [
+        f"resume: tunelock run {path[:50]} \\",
+        f"    --runs {path[:50]}",
+    ]
+    assert shell(line, None) == [line]
+    assert shell(f"run '{path} -x' --runs y", 80) == [f"run '{path} -x' --runs y"]
     assert first_fitting(left_out([path, "4 MB"], [1]), 80) == path
 
 
