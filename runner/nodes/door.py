@@ -3,16 +3,18 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from lockfiles import limits
 from lockfiles.errors import RunFailed
 from lockfiles.fixes import Option
-from runner.nodes.channel import Channel, Message, new_secret
+from runner.nodes.channel import Channel, Message, new_secret, proof
 
 GREETING = "greeting"
 """The kind of machine 0's first message."""
+HAS_LOCK, HAS_SECRET = "lock", "secret"
+"""The fields of the greeting that prove that machine 0 has the lock, and the run's secret."""
 _POLL_SECONDS = 0.2
 _MOST_GREETED = 2 * limits.MOST_PROCESSES
 """Connections that are greeted at the same time; further ones are closed."""
@@ -37,14 +39,19 @@ def bound(port: int) -> socket.socket:
 
 @contextmanager
 def opened(
-    server: socket.socket, answer: Answer, hello_seconds: float, **greeting: object
+    server: socket.socket,
+    keys: Mapping[str, str],
+    answer: Answer,
+    hello_seconds: float,
+    **greeting: object,
 ) -> Iterator[None]:
     """Greet who connects, and answer what they say; closes the socket at the end.
 
+    `keys` are what the greeting proves that machine 0 has, by the field with the proof.
     `hello_seconds` is the time for a machine to say who it is; `greeting` has further fields of the
     greeting.
     """
-    door = _Door(answer, hello_seconds, greeting)
+    door = _Door(keys, answer, hello_seconds, greeting)
     threading.Thread(target=door.open, args=(server,), daemon=True, name="joins").start()
     try:
         yield
@@ -62,8 +69,15 @@ def close(server: socket.socket) -> None:
 class _Door:
     """Greets the machines that connect."""
 
-    def __init__(self, answer: Answer, hello_seconds: float, greeting: dict[str, object]) -> None:
-        self._answer, self._hello_seconds, self._fields = answer, hello_seconds, greeting
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        answer: Answer,
+        hello_seconds: float,
+        greeting: dict[str, object],
+    ) -> None:
+        self._keys, self._answer = keys, answer
+        self._hello_seconds, self._fields = hello_seconds, greeting
         self._greeting = threading.BoundedSemaphore(_MOST_GREETED)
 
     def open(self, server: socket.socket) -> None:
@@ -90,9 +104,12 @@ class _Door:
         except OSError:  # it has closed already
             return
         nonce = new_secret()
-        channel.send(GREETING, nonce=nonce, **self._fields)
+        shown = {name: proof(key, GREETING, nonce) for name, key in self._keys.items()}
+        channel.send(GREETING, nonce=nonce, **shown, **self._fields)
         until = time.monotonic() + self._hello_seconds
-        while time.monotonic() < until and not channel.closed:
+        ended = False
+        while time.monotonic() < until and not ended:
+            ended = channel.closed  # read first: then what it said has arrived
             if message := channel.next(_POLL_SECONDS):
                 self._answer(channel, nonce, message)
                 return

@@ -3,30 +3,30 @@
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from lockfiles.errors import RunFailed, Stopped, UsageProblem
+from lockfiles.errors import RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.fixes import Advice, Option
-from lockfiles.harmless import one_line
-from runner.nodes import refusal
+from runner.nodes import absence, knock, refusal
 from runner.nodes.channel import Channel, Message, new_secret, proof, proves
-from runner.nodes.door import GREETING
-from runner.nodes.joining import SECRET, SECRET_BYTES, UNSEEN
+from runner.nodes.door import GREETING, HAS_LOCK, HAS_SECRET
+from runner.nodes.joining import SECRET, SECRET_BYTES
+from runner.nodes.knock import answer
 from runner.nodes.machines import WELCOME
 from runner.nodes.node import Node
 from runner.runs.safe_folder import OwnFolder
 
 JOIN_SECONDS = 1800.0
 """How long machine 0 is waited for: on a cluster, machines do not start at the same time."""
-_ANSWER_SECONDS = 60.0
 _SECRET_SECONDS = 60.0
 """How long a shared file system may take to show a file."""
-_CONNECT_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
-_POLL_SECONDS = 0.2
-_PART_SECONDS = 3.0
 _SAID_SECONDS, _AGAIN_SECONDS = 15.0, 300.0
 """Without an answer until a line says so, and until the next one."""
-_MOST_CHARS = 200
+_OTHER_LOCK = UsageProblem(
+    "Its lock differs from that of machine 0.", fix=Advice("use the same lock on every machine")
+)
+"""The error that machine 0 gets from a machine with another lock."""
 
 
 def join(
@@ -41,34 +41,36 @@ def join(
 
     `lock` is the digest of the lock, `nodes` the folder of machines in the run folder. `tell` gets
     a line now and then while nothing listens. Raises Stopped, RunFailed if machine 0 cannot be
-    reached, UsageProblem if it does not let this machine join, and its own error if it refuses the
-    run.
+    reached, UsageProblem if it does not let this machine join, or this machine does not see the run
+    folder, and machine 0's own error if it refuses the run. Machine 0 knows of each of them, if it
+    is there.
     """
     begun = time.monotonic()
     until, said_at = begun + JOIN_SECONDS, begun + _SAID_SECONDS
     while time.monotonic() < until:
         if stopping():
-            raise Stopped("This machine was stopped before it joined the run.")
+            problem = _stopped()
+            absence.once(node, lock, problem)
+            raise problem
         if done():
             return None
         try:
-            place = (node.host, node.port)
-            channel = Channel(socket.create_connection(place, timeout=_CONNECT_SECONDS))
+            channel = knock.connected(node)
         except OSError as problem:
             if time.monotonic() > said_at:
                 said_at = time.monotonic() + _AGAIN_SECONDS
                 tell(_waiting(node, problem, until))
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(knock.PAUSE_SECONDS)
             continue
         try:
-            welcome = _welcome(channel, node, lock, nodes)
+            welcome = _welcome(channel, node, lock, nodes, stopping)
         except BaseException:
             channel.close()
             raise
         if welcome:
             return channel
         channel.close()  # machine 0 ended meanwhile
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(knock.PAUSE_SECONDS)
     raise RunFailed(
         f"Machine 0 (`{node.host}:{node.port}`) did not answer within {JOIN_SECONDS / 60:.0f} min.",
         fix=Option("--rendezvous HOST:PORT", to="start machine 0, or name it with"),
@@ -84,76 +86,73 @@ def _waiting(node: Node, problem: OSError, until: float) -> str:
     )
 
 
-def _welcome(channel: Channel, node: Node, lock: str, nodes: Path) -> bool:
-    """Return whether machine 0 lets this one join; False if it ended. Raises UsageProblem, and the
-    error of machine 0 if it refuses the run."""
-    greeting = _answer(channel, GREETING)
+def _welcome(
+    channel: Channel, node: Node, lock: str, nodes: Path, stopping: Callable[[], bool]
+) -> bool:
+    """Return whether machine 0 lets this one join; False if it ended. Raises as `join`."""
+    greeting = answer(channel, GREETING)
     if greeting is None:
         return False
+    nonce, own = greeting.get("nonce"), new_secret()
+    if not knock.proven(greeting, HAS_LOCK, lock):
+        absence.say(channel, node, _secret_of(greeting, nodes) or lock, nonce, _OTHER_LOCK)
+        raise knock.stranger(node)
     if greeting.get(refusal.REFUSES):
-        asked = refusal.ask(channel, node, lock, greeting.get("nonce"))
-        answer = _answer(channel, refusal.BECAUSE)
-        if answer is not None:
-            raise refusal.reason(answer, node, lock, asked) or _stranger(node)
+        asked = refusal.ask(channel, node, lock, nonce)
+        because = answer(channel, refusal.BECAUSE)
+        if because is not None:
+            raise refusal.reason(because, node, lock, asked) or knock.stranger(node)
         return False
-    nonce, host, own = greeting.get("nonce"), socket.gethostname(), new_secret()
     try:
-        secret = _secret(nodes)
-    except UsageProblem:
-        shown = proof(lock, UNSEEN, nonce, node.rank)
-        channel.send(UNSEEN, node=node.rank, host=host, proof=shown)
-        channel.part(_PART_SECONDS)
+        secret = _secret(nodes, stopping)
+    except TunelockError as problem:
+        absence.say(channel, node, lock, nonce, problem)
         raise
     shown = proof(secret, nonce, node.rank, lock)
-    channel.send("hello", node=node.rank, lock=lock, host=host, nonce=own, proof=shown)
-    answer = _answer(channel, WELCOME)
-    if answer is not None and not proves(secret, answer.get("proof"), WELCOME, own):
-        raise _stranger(node)
-    return answer is not None
-
-
-def _stranger(node: Node) -> UsageProblem:
-    return UsageProblem(
-        f"`{node.host}:{node.port}` is not machine 0 of this run.",
-        fix=Option("--rendezvous HOST:PORT", to="name machine 0 with"),
+    channel.send(
+        "hello", node=node.rank, lock=lock, host=socket.gethostname(), nonce=own, proof=shown
     )
+    welcome = answer(channel, WELCOME)
+    if welcome is not None and not proves(secret, welcome.get("proof"), WELCOME, own):
+        raise knock.stranger(node)
+    return welcome is not None
 
 
-def _answer(channel: Channel, kind: str) -> Message | None:
-    """Return the next message of a kind; None if the connection ended or nothing came."""
-    until = time.monotonic() + _ANSWER_SECONDS
-    while time.monotonic() < until:
-        ended = channel.closed
-        message = channel.next(_POLL_SECONDS)
-        if message and message["kind"] == refusal.REFUSED:
-            raise _refused(str(message.get("message")))
-        if message and message["kind"] == kind:
-            return message
-        if ended and message is None:
-            return None
-    return None
-
-
-def _refused(why: str) -> UsageProblem:
-    return UsageProblem(
-        f"Machine 0 does not let this machine join: {one_line(why, most=_MOST_CHARS)}.",
-        fix=Advice(
-            "use the same lock on every machine, and `--runs` with a folder that all of them share"
-        ),
-    )
-
-
-def _secret(nodes: Path) -> str:
-    """Return the secret of the run. Raises UsageProblem if its folder is not to be seen here."""
+def _secret(nodes: Path, stopping: Callable[[], bool]) -> str:
+    """Return the secret of the run. Raises UsageProblem if its folder is not to be seen here, and
+    Stopped."""
     until = time.monotonic() + _SECRET_SECONDS
-    while True:
-        try:
-            with OwnFolder.open(nodes) as folder:
-                return folder.read(SECRET, SECRET_BYTES).decode("ascii", "replace")
-        except OSError:
-            if time.monotonic() > until:
-                raise UsageProblem(
-                    f"`{nodes.parent}` is not to be found here, but machine 0 runs in it.",
-                    fix=Option("--runs DIR", to="use a folder that all machines share:"),
-                ) from None
-        time.sleep(_PAUSE_SECONDS)
+    while not (secret := _read(nodes)):
+        if stopping():
+            raise _stopped()
+        if time.monotonic() > until:
+            raise UsageProblem(
+                f"The run folder `{nodes.parent}` is not to be found on `{socket.gethostname()}`.",
+                fix=Option("--runs DIR", to="use a folder that all machines share:"),
+            )
+        time.sleep(knock.PAUSE_SECONDS)
+    return secret
+
+
+def _secret_of(greeting: Message, nodes: Path) -> str:
+    """Return the secret of machine 0's run if that is one of the runs next to this machine's; empty
+    if not. It proves that a machine with another lock belongs to the run."""
+    for other in nodes.parent.parent.glob(f"*/{nodes.name}"):
+        with suppress(UsageProblem):  # the folder is not this user's
+            secret = _read(other)
+            if secret and knock.proven(greeting, HAS_SECRET, secret):
+                return secret
+    return ""
+
+
+def _read(nodes: Path) -> str:
+    """Return the secret in a run's folder of machines; empty if it is not there yet."""
+    try:
+        with OwnFolder.open(nodes) as folder:
+            return folder.read(SECRET, SECRET_BYTES).decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def _stopped() -> Stopped:
+    return Stopped("The command was stopped before it joined the run.")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from lockfiles.files import write_whole
 from lockfiles.harmless import one_line
-from runner.nodes import door
+from runner.nodes import absence, door
 from runner.nodes.channel import Channel, Message, new_secret, proof, proves
 from runner.nodes.machines import NODES, WAITS, WELCOME, Machines, Waits
 from runner.nodes.node import Node
@@ -19,9 +19,6 @@ from runner.runs.safe_folder import OwnFolder
 SECRET = ".secret"
 """The file in the folder of machines that holds the secret."""
 SECRET_BYTES = 256
-UNSEEN = "unseen"
-"""The kind of the message of a machine that does not see the run folder. Its proof is made with the
-digest of the lock in place of the secret."""
 _MOST_NAME_CHARS = 100
 
 
@@ -45,7 +42,8 @@ def listening(
             write_whole(SECRET, secret.encode(), folder=folder.descriptor, mode=0o600)
             place = folder.path.absolute()
         found = Machines(node, lock, on_each, place, stop, waits)
-        with door.opened(server, _Joins(found, secret).answer, waits.hello):
+        keys = {door.HAS_LOCK: lock, door.HAS_SECRET: secret}
+        with door.opened(server, keys, _Joins(found, secret).answer, waits.hello):
             yield found
     finally:
         door.close(server)
@@ -61,10 +59,13 @@ class _Joins:
         rank, lock = hello.get("node"), hello.get("lock")
         host = one_line(str(hello.get("host")), most=_MOST_NAME_CHARS)
         number = rank if type(rank) is int and 0 < rank < self._machines.node.count else None
-        if hello["kind"] == UNSEEN:
-            has_lock = proves(self._machines.lock, hello.get("proof"), UNSEEN, nonce, rank)
-            if number is not None and has_lock:
-                self._machines.cannot_see(number, host)
+        if hello["kind"] == absence.UNABLE:
+            if number is not None:
+                keys = self._machines.lock, self._secret
+                if absence.is_proven(hello, nonce, *keys):
+                    self._machines.keep_away(number, absence.error(number, host, hello))
+                else:
+                    self._machines.doubt(number, channel.peer)
             channel.close()
             return
         if not proves(self._secret, hello.get("proof"), nonce, rank, lock):

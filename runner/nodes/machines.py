@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lockfiles.errors import RunFailed
-from lockfiles.fixes import Advice, Option
+from lockfiles.errors import RunFailed, TunelockError
+from lockfiles.fixes import Advice
 from lockfiles.harmless import one_line
 from runner.engines.meeting import Meeting, read_ends
+from runner.nodes import absence
 from runner.nodes.channel import Channel, Message
 from runner.nodes.network import free_port, interface_of
 from runner.nodes.node import Node
@@ -87,7 +88,12 @@ class Machines:
     _joining: threading.Lock = field(default_factory=threading.Lock)
     _failed_at: float | None = None
     _failure: str = ""
-    _refusal: RunFailed | None = None
+    _refusal: TunelockError | None = None
+    _unable: set[int] = field(default_factory=set)
+    """The machines that said that they do not take part."""
+    _doubted: set[int] = field(default_factory=set)
+    _complete: bool = False
+    """Whether all machines have joined once."""
     _stopping: bool = False
     _events: list[Reported] = field(default_factory=list)
 
@@ -104,8 +110,8 @@ class Machines:
     def gather(self, tell: Callable[[int], None], stopping: Callable[[], bool]) -> None:
         """Wait until every machine has joined, or a stop was requested.
 
-        `tell` gets the number of those that have. Raises RunFailed if one cannot take part, is lost
-        or does not come.
+        `tell` gets the number of those that have. Raises RunFailed if one is lost or does not come,
+        and the error of one that cannot take part.
         """
         until, told = time.monotonic() + self.waits.join, -1
         while not stopping():
@@ -115,6 +121,7 @@ class Machines:
             if self._refusal:
                 raise self._refusal
             if count == self.node.count - 1:
+                self._complete = True
                 return
             if time.monotonic() > until:
                 raise RunFailed(
@@ -138,8 +145,8 @@ class Machines:
         """Let the other machines check the checkpoints that were copied for a stage, and wait for
         them, or for a stop.
 
-        `tell` gets the number of those that are done. Raises RunFailed if one is lost, or does not
-        read what `sha256` is the digest of.
+        `tell` gets the number of those that are done. Raises RunFailed if one is lost, and the
+        error of one that does not read what `sha256` is the digest of.
         """
         for other in self._others.values():
             other.ends = None
@@ -214,9 +221,20 @@ class Machines:
         return self._failure or explained(ends)
 
     @property
-    def unable(self) -> RunFailed | None:
+    def unable(self) -> TunelockError | None:
         """The error of a machine that cannot take part."""
         return self._refusal
+
+    @property
+    def kept_away(self) -> TunelockError | None:
+        """The error of a machine that cannot take part, before all have joined once."""
+        self._hear()
+        return None if self._complete else self._refusal
+
+    @property
+    def informed(self) -> set[int]:
+        """The numbers of the other machines that know how the run ends, once it is finished."""
+        return self._unable | set(self._others)
 
     def finish(self, code: int, message: str) -> None:
         """End the run on the other machines, and close the connections."""
@@ -237,15 +255,23 @@ class Machines:
             self._others[rank] = _Other(rank, host, channel, Ends(host, {}))
         return ""
 
-    def cannot_see(self, rank: int, host: str) -> None:
-        """End the run for a machine that waits to join, and does not see the run folder."""
+    def keep_away(self, rank: int, problem: TunelockError) -> None:
+        """End the run with the error of a machine that has not joined, and does not come."""
         with self._joining:
             if rank not in self._others:
-                run = self.folder.parent
-                self._refusal = RunFailed(
-                    f"Machine {rank} (`{host}`) does not see the run folder `{run}`.",
-                    fix=Option("--runs DIR", to="use a folder that all machines share:"),
+                self._unable.add(rank)
+                self._refusal = self._refusal or problem
+
+    def doubt(self, rank: int, address: str) -> None:
+        """Report, once, that a machine which has not joined did not prove to be of this run."""
+        with self._joining:
+            if rank not in self._others and rank not in self._doubted:
+                self._doubted.add(rank)
+                text = (
+                    f"`{address}` says that it is machine {rank}, but its lock is not the one "
+                    f"here; the run still waits for machine {rank}"
                 )
+                self._events.append(("warning", {"text": text}))
 
     def _running(self) -> list[_Other]:
         return [
@@ -292,11 +318,8 @@ class Machines:
                     self._failed_at = time.monotonic()
             case {"kind": "checked"}:
                 other.ends = Ends(other.host, {})
-            case {"kind": "unable", "message": str(said), "hint": str(hint)}:
-                self._refusal = RunFailed(
-                    f"Machine {other.rank} (`{other.host}`): {one_line(said, most=600)}",
-                    fix=Advice(one_line(hint, most=400)) if hint else None,
-                )
+            case {"kind": absence.UNABLE}:
+                self._refusal = absence.error(other.rank, other.host, message)
             case _:
                 pass
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command, Option
 from lockfiles.harmless import one_line
@@ -12,6 +13,8 @@ NODE_VARIABLE = "TUNELOCK_NODE"
 """The environment variable for `--node`."""
 RENDEZVOUS_VARIABLE = "TUNELOCK_RENDEZVOUS"
 """The environment variable for `--rendezvous`."""
+MOST_NODES = limits.MOST_PROCESSES
+"""The most machines of a run."""
 _LOW_PORT, _PORTS = 20_000, 10_000
 """A Slurm job listens on a port of these that follows from its number: jobs may share a machine."""
 _MOST_SHOWN_CHARS = 100

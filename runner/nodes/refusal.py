@@ -6,9 +6,10 @@ run folder with a secret then: both sides prove that they have the same lock, wi
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from lockfiles.errors import RunFailed, TunelockError
 from lockfiles.fixes import Advice
@@ -38,6 +39,21 @@ def error_of(code: object) -> type[TunelockError]:
     return _ERRORS.get(code if isinstance(code, int) else 1, RunFailed)
 
 
+def fields(problem: TunelockError) -> dict[str, Any]:
+    """Return the fields of a message with an error for another machine."""
+    said = one_line(problem.message, most=_MOST_CHARS)
+    hint = one_line(problem.hint, most=_MOST_HINT_CHARS)
+    return {"code": problem.exit_code, "message": said, "hint": hint}
+
+
+def error(message: Message, who: str) -> TunelockError:
+    """Return the error in another machine's message, cut and printable, with its exit code."""
+    said = one_line(str(message.get("message")), most=_MOST_CHARS)
+    hint = one_line(str(message.get("hint") or ""), most=_MOST_HINT_CHARS)
+    kind = error_of(message.get("code"))
+    return kind(f"{who}: {said}", fix=Advice(hint) if hint else None)
+
+
 @dataclass
 class Refusal:
     """Machine 0's errors before it listens."""
@@ -52,6 +68,12 @@ class Refusal:
     """Whether machine 0 listens: the others hear of an error as of the end of the run then."""
     _told: set[str] = field(default_factory=set)
 
+    def renew(self, told: Iterable[int]) -> None:
+        """Pass the error of a machine that does not come on to the others, but to those that know
+        it: machine 0 has ended the run before all machines were there."""
+        self.over = False
+        self._told.update(map(str, told))
+
     @contextmanager
     def passed_on(self) -> Iterator[None]:
         """Pass an error that is raised inside on to the other machines, and raise it again once
@@ -59,7 +81,7 @@ class Refusal:
         try:
             yield
         except TunelockError as problem:
-            if self.node and not self.over:
+            if self.node and not self.over and self._waiting(self.node):
                 with suppress(RunFailed, KeyboardInterrupt):  # another program has the port
                     self._pass_on(self.node, problem)
             raise
@@ -74,17 +96,21 @@ class Refusal:
         def answer(channel: Channel, nonce: str, asked: Message) -> None:
             self._answer(channel, nonce, asked, problem)
 
-        with door.opened(server, answer, _HELLO_SECONDS, **{REFUSES: True}):
+        keys = {door.HAS_LOCK: self.lock}
+        with door.opened(server, keys, answer, _HELLO_SECONDS, **{REFUSES: True}):
             until = time.monotonic() + TOLD_SECONDS
-            while len(self._told) < node.count - 1 and time.monotonic() < until:
+            while self._waiting(node) and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
+
+    def _waiting(self, node: Node) -> bool:
+        return len(self._told) < node.count - 1
 
     def _answer(self, channel: Channel, nonce: str, asked: Message, problem: TunelockError) -> None:
         rank, own = asked.get("node"), asked.get("nonce")
         if proves(self.lock, asked.get("proof"), WHY, nonce, rank):
-            code, said = problem.exit_code, problem.message
-            shown = proof(self.lock, BECAUSE, own, code, said)
-            channel.send(BECAUSE, code=code, message=said, hint=problem.hint, proof=shown)
+            said = fields(problem)
+            shown = proof(self.lock, BECAUSE, own, *said.values())
+            channel.send(BECAUSE, **said, proof=shown)
             channel.part(_PART_SECONDS)
             self._told.add(str(rank))
         else:
@@ -102,11 +128,7 @@ def ask(channel: Channel, node: Node, lock: str, nonce: object) -> str:
 def reason(answer: Message, node: Node, lock: str, nonce: str) -> TunelockError | None:
     """Return the error in machine 0's answer, which has its exit code; None if the answer does not
     prove that it comes from a machine with this lock."""
-    code, said = answer.get("code"), str(answer.get("message"))
-    if not proves(lock, answer.get("proof"), BECAUSE, nonce, code, said):
+    said = [answer.get(name) for name in ("code", "message", "hint")]
+    if not proves(lock, answer.get("proof"), BECAUSE, nonce, *said):
         return None
-    hint = one_line(str(answer.get("hint") or ""), most=_MOST_HINT_CHARS)
-    return error_of(code)(
-        f"Machine 0 (`{node.host}`) does not run this lock: {one_line(said, most=_MOST_CHARS)}",
-        fix=Advice(hint) if hint else None,
-    )
+    return error(answer, f"Machine 0 (`{node.host}`) does not run this lock")

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -206,6 +206,8 @@ class Held:
     """
 
     def __init__(self, path: Path, *, orphan_seconds: float = 60.0) -> None:
+        self._discards = False
+        self._made = [one for one in (path, *path.parents) if not os.path.lexists(one)]
         try:
             self.folder = _opened(path)
             self.descriptor = self.folder.open_file(INUSE, os.O_RDWR | os.O_CREAT)
@@ -249,10 +251,23 @@ class Held:
             return False
         return True
 
+    def discard(self) -> None:
+        """Let `release` remove the run folder if it was made when it was locked, and empty folders
+        above that were made with it."""
+        self._discards = bool(self._made)
+
     def release(self) -> None:
         """Release the lock; workers that still run keep theirs."""
+        if self._discards:
+            with suppress(OSError):
+                for name in self.folder.names():
+                    self.folder.remove(name)
         os.close(self.descriptor)
         self.folder.close()
+        if self._discards:
+            with suppress(OSError):  # another run may have begun there
+                for folder in self._made:
+                    folder.rmdir()
 
 
 @contextmanager

@@ -192,7 +192,7 @@ class Attempt:
             log=self.folder / LOG,
             folder=self.held.folder,
             stopping=self.stop.asked,
-            ending=lambda: self.stop.at_once or bool(spread and spread.ending()),
+            ending=lambda: self._ending(spread),
             limits=self.limits,
         )
         since = self.writer.size
@@ -201,9 +201,17 @@ class Attempt:
             code = launch.launch(program, supervision)
         finally:
             self.stop.in_stage = False
-        elsewhere = spread.problem(code) if spread else None
+        elsewhere = spread.problem(code) if spread else self._kept_away()
         if code != 0:
             raise elsewhere or self._problem(name, code, since, read_ends(ends))
+
+    def _ending(self, spread: Spread | None) -> bool:
+        """Return whether the running stage is to be killed."""
+        return self.stop.at_once or bool(spread.ending() if spread else self._kept_away())
+
+    def _kept_away(self) -> TunelockError | None:
+        """Return the error of a machine that does not come: this one need not continue then."""
+        return self.machines.kept_away if self.machines and not self.stop.asked() else None
 
     def _spread(self, name: str, kind: str) -> Spread | None:
         """Return how a stage runs on several machines; None if it runs on this one."""

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,19 +20,19 @@ from lockfiles.errors import RunFailed, Stopped, TunelockError, UsageProblem
 from lockfiles.files import open_regular
 from lockfiles.fixes import Advice, Option
 from lockfiles.harmless import one_line
-from lockfiles.lock import Lock, TrainingLock
+from lockfiles.lock import Lock, Stage, TrainingLock
 from lockfiles.stage_kinds.registry import KINDS
 from runner.engines.engine import STAGE, engine_of
 from runner.engines.lost import watchdog
 from runner.engines.meeting import Meeting, read_ends
 from runner.environments.variables import environment
 from runner.inputs import locations, verify
+from runner.nodes import absence, refusal
 from runner.nodes.channel import Channel, Message
 from runner.nodes.join import join
 from runner.nodes.machines import ENDS, NODES
 from runner.nodes.network import interface_of
 from runner.nodes.node import Node
-from runner.nodes.refusal import error_of
 from runner.runs.folder import LOG, Held, place
 from runner.runs.kind import of_kind
 from runner.supervisor import continuing, launch, preflight, results
@@ -55,30 +55,34 @@ def follow(order: Order, node: Node, tell: Callable[[str], object]) -> None:
     if machine 0 is lost or this machine cannot take part.
     """
     lock = locks.read(order.lock)
-    located = locations.known(lock, order.lock, order.located)
-    verify.check_whole(lock)
-    run_at = run_folder(lock, order.runs).absolute()
-    source = _source(order, lock, run_at)
-    unable = _unable(lock, source)
+    own, run_at = digest.of_value(lock.model_dump()), run_folder(lock, order.runs).absolute()
+
+    def done(stage: Stage) -> bool:
+        return not order.fresh and _is_done(lock, run_at, stage)
+
+    with absence.passed_on(node, own, tell), sentences(run_at):
+        located = locations.known(lock, order.lock, order.located)
+        verify.check_whole(lock)
+        source = _source(order, lock, run_at)
+        shared = [one for one in lock.stage if KINDS[one.kind].spreads]
+        _check(lock, [one for one in shared if not done(one)], source, located)
     with stops() as stop:
         tell(f"joining `{node.host}:{node.port}` as machine {node.rank} of 0 to {node.count - 1}")
-        channel = join(node, digest.of_value(lock.model_dump()), run_at / NODES, stop.asked,
-                       lambda: not order.fresh and _finished(lock, run_at), tell)  # fmt: skip
+        channel = join(node, own, run_at / NODES, stop.asked,
+                       lambda: all(map(done, lock.stage)), tell)  # fmt: skip
         if channel is None:
             tell("every stage of this run is done")
             return
         try:
-            own = _Other(order, lock, node, run_at, located, channel, stop, tell, source)
-            own.serve(unable)
+            _Other(order, lock, node, run_at, located, channel, stop, tell, source).serve()
         finally:
             channel.close()
 
 
-def _finished(lock: Lock, run_at: Path) -> bool:
+def _is_done(lock: Lock, run_at: Path, stage: Stage) -> bool:
     with suppress(OSError, TunelockError):
-        return all(
-            results.kept(place(lock, run_at, one.id), lock.integrity[one.id]) for one in lock.stage
-        )
+        kept = results.kept(place(lock, run_at, stage.id), lock.integrity[stage.id])
+        return kept is not None
     return False
 
 
@@ -101,20 +105,23 @@ def _source(order: Order, lock: Lock, run_at: Path) -> Path | None:
     return former
 
 
-def _unable(lock: Lock, source: Path | None) -> TunelockError | None:
-    """Return why this machine cannot run its share; None if it can."""
+def _check(
+    lock: Lock, waiting: Sequence[Stage], source: Path | None, located: Mapping[str, Path]
+) -> None:
+    """Raise where this machine cannot run its share of the stages that are left, as far as this can
+    be known before it joins: a model on the Hub may yet be downloaded by machine 0."""
     if source and not continuing.is_there(source):
-        return RunFailed(
+        raise RunFailed(
             f"The run to continue is not in `{source}` on `{socket.gethostname()}`.",
             fix=Option(
                 "--continue-from RUN_FOLDER", to="name the run in a folder that all machines share:"
             ),
         )
-    try:
-        preflight.check_machine(lock, [one for one in lock.stage if KINDS[one.kind].spreads])
-    except TunelockError as problem:
-        return problem
-    return None
+    preflight.check_machine(lock, waiting)
+    if waiting and "model" in located:
+        preflight.check_model(lock, located)
+        with verify.model_of(lock, located["model"], weights=False):
+            pass
 
 
 @dataclass
@@ -140,10 +147,8 @@ class _Other:
     stop_sent: bool = False
     """Whether machine 0 knows that this machine was asked to stop."""
 
-    def serve(self, unable: TunelockError | None) -> None:
+    def serve(self) -> None:
         """Run each stage that machine 0 starts, until it ends the run."""
-        if unable:
-            self._send_unable(unable)
         while self.ended is None:
             message = self.channel.next(_POLL_SECONDS)
             if message and message["kind"] == "stage":
@@ -153,18 +158,18 @@ class _Other:
             elif message:
                 self._take(message)
             self._pass_on_stop()
-            self._check_lost(unable)
+            self._check_lost()
         code, said = self.ended.get("code"), one_line(str(self.ended.get("message")), most=600)
         if code == 0:
             self.tell("the run is done")
             return
-        raise error_of(code)(
+        raise refusal.error_of(code)(
             f"The run ended on machine 0 (`{self.node.host}`): {said}",
             fix=Advice("run the same command again on every machine to resume"),
         )
 
     def _send_unable(self, problem: TunelockError) -> None:
-        self.channel.send("unable", message=problem.message, hint=problem.hint)
+        self.channel.send(absence.UNABLE, **refusal.fields(problem))
 
     def _take(self, message: Message) -> None:
         match message["kind"]:
@@ -187,10 +192,8 @@ class _Other:
             self.stop_sent = True
             self.channel.send("stop")
 
-    def _check_lost(self, unable: TunelockError | None = None) -> None:
+    def _check_lost(self) -> None:
         if self._lost() and self.ended is None:
-            if unable:
-                raise unable
             raise RunFailed(
                 f"Machine 0 (`{self.node.host}`) {self._lost()}",
                 fix=Advice("run the same command again on every machine to resume"),

@@ -47,16 +47,21 @@ class Spread:
     def gather(self) -> None:
         """Wait for the other machines.
 
-        Raises Stopped if a stop was requested meanwhile, and RunFailed as `Machines.gather`.
+        Raises Stopped if a stop was requested meanwhile, and as `Machines.gather`.
         """
-        self.machines.gather(self._telling("waiting for the other machines"), self.stop.asked)
+
+        def stopping() -> bool:
+            self._report()
+            return self.stop.asked()
+
+        self.machines.gather(self._telling("waiting for the other machines"), stopping)
         self._check_stopped()
 
     def check_copy(self, steps: Sequence[int], sha256: str) -> None:
         """Wait until every other machine has read the checkpoints that were copied for the stage,
         and their digest is `sha256`.
 
-        Raises Stopped as `gather`, and RunFailed as `Machines.check_copy`.
+        Raises Stopped as `gather`, and as `Machines.check_copy`.
         """
         self.gather()
         tell = self._telling("the other machines check the copy")

@@ -87,12 +87,14 @@ def run(
     order: Order,
     begun: Callable[[Path, int], None] = lambda folder, since: None,
     tell: Callable[[str], object] = lambda line: None,
+    leaving: Callable[[], object] = lambda: None,
 ) -> Path:
     """Run a lock to its end and return the run folder.
 
     `begun` is called once the folder is locked, before the first stage, with the folder and the
     byte offset in `events.jsonl` where this run's events start. `tell` gets a line if this is
-    machine 0 of several, and refuses the run before it has begun. Raises the TunelockError that
+    machine 0 of several, and the run ends before it has begun on all. `leaving` is called before a
+    folder that was made for such a run is removed. Raises the TunelockError that
     ended the run: Stopped after SIGTERM, Interrupted after Ctrl-C, else that of the failed stage.
     """
     content = text.read(order.lock)
@@ -100,7 +102,7 @@ def run(
     own = digest.of_value(lock.model_dump()) if order.node else ""
     refusal = Refusal(order.node, own, tell)
     with refusal.passed_on():
-        return _run(order, lock, content, begun, refusal)
+        return _run(order, lock, content, begun, refusal, leaving)
 
 
 def _run(
@@ -109,6 +111,7 @@ def _run(
     content: str,
     begun: Callable[[Path, int], None],
     refusal: Refusal,
+    leaving: Callable[[], object],
 ) -> Path:
     located = locations.known(lock, order.lock, order.located)
     verify.check_whole(lock)
@@ -129,7 +132,13 @@ def _run(
         asked = Asked(order.runs, order.allowed, waiting, located)
         preflight.check_all(lock, asked)
         held = held or _hold(run_at, order, stack)
-        _run_in(order, lock, content, located, held, begun, notes, source, refusal)
+        try:
+            _run_in(order, lock, content, located, held, begun, notes, source, refusal)
+        except TunelockError:
+            if order.node and not refusal.over:
+                leaving()
+                held.discard()
+            raise
     return run_at
 
 
@@ -222,6 +231,8 @@ def _machines(
         try:
             yield found
         except TunelockError as problem:
+            if problem is found.kept_away:
+                refusal.renew(found.informed)
             found.finish(problem.exit_code, problem.message)
             raise
         except BaseException as problem:

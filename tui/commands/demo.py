@@ -1,11 +1,13 @@
 """`tunelock demo`: the full pipeline on a small built-in model and real rows, on any CPU."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
 
 from tui.terminal import output
+from tui.terminal.fit import columns_of
 
 
 @click.command(name="demo")
@@ -40,4 +42,4 @@ def command(into: Path, files_only: bool, fresh: bool) -> None:
     planning.write(lock, target)
     output.notes(plan.page(lock))
     order = Order(target.absolute(), (into / "runs").absolute(), fresh=fresh)
-    output.lines(lines(start.here(order, "plain")))
+    output.lines(lines(start.here(order, "plain"), columns_of(sys.stdout)))

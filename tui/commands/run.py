@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -73,9 +74,13 @@ def command(
     from tui.commands.shared import start
     from tui.follow.follow import face_for
 
-    if not lock.exists():
-        raise UsageProblem(f"`{lock}` does not exist.", fix=Command("tunelock plan run.toml"))
-    wanted = locks.read(lock)
+    try:
+        if not lock.exists():
+            raise UsageProblem(f"`{lock}` does not exist.", fix=Command("tunelock plan run.toml"))
+        wanted = locks.read(lock)
+    except UsageProblem as problem:
+        _told(node, rendezvous, problem)
+        raise
     count = wanted.parallel.nodes if isinstance(wanted, TrainingLock) else 1
     own = node_of(count, node, rendezvous, os.environ)
     order = Order(lock, runs, located, allowed, fresh, node=own, continue_from=continue_from)
@@ -90,8 +95,21 @@ def command(
     raise SystemExit(start.detached(order, face_for(plain=plain, as_json=as_json)))
 
 
+def _told(rank: int | None, rendezvous: str | None, problem: UsageProblem) -> None:
+    """Let machine 0 know that this machine has no lock, if this is another machine of several."""
+    from runner.nodes.node import MOST_NODES, node_of
+
+    with suppress(UsageProblem):
+        own = node_of(MOST_NODES, rank, rendezvous, os.environ)
+        if own and own.rank:
+            from runner.nodes import absence
+
+            absence.once(own, "", problem)
+
+
 def _finished(folder: Path, as_json: bool) -> None:
     if not as_json:
+        from tui.terminal.fit import columns_of
         from tui.text.run import lines
 
-        output.lines(lines(folder))
+        output.lines(lines(folder, columns_of(sys.stdout)))

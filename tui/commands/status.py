@@ -1,6 +1,7 @@
 """`tunelock status [RUN]`: the state of a run, in a few lines or as JSON."""
 
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,7 +17,8 @@ from tui.follow import follow
 from tui.snapshot import Artifact, Snapshot
 from tui.snapshot.narrator import clean, duration
 from tui.snapshot.summary import summary
-from tui.terminal import output
+from tui.terminal import fit, output
+from tui.terminal.fit import columns_of, less, sentence
 from tui.text import ending
 from tui.text.ending import was_killed
 
@@ -46,19 +48,27 @@ def command(run: Path | None, as_json: bool) -> None:
         killed = was_killed(snapshot, held=found.held)
         snapshot = as_it_stands(snapshot, now)
         word = ending.KILLED if killed else now
-        output.lines(summary(snapshot, word, now=time.time(), folder=ending.near(folder)))
+        columns, near = columns_of(sys.stdout), ending.near(folder)
+        output.lines(summary(snapshot, word, now=time.time(), folder=near, columns=columns))
         if words := follow.SUPERVISOR_WORDS[supervision]:
-            output.data(f"  warning: {words}")
-        output.lines(f"  {line}" for line in ending.lines(folder, snapshot, held=found.held))
-        output.lines(_others(others))
+            output.lines(sentence(f"  warning: {words}", columns))
+        room = less(columns, "  ")
+        after = ending.lines(folder, snapshot, held=found.held, columns=room)
+        output.lines(f"  {line}" for line in after)
+        output.lines(_others(others, columns))
 
 
-def _others(folders: Sequence[Path]) -> list[str]:
-    """Return a line for each further run: its name, its state, and when its last event was."""
+def _others(folders: Sequence[Path], columns: int | None) -> list[str]:
+    """Return a line for each further run: its name, its state, and when its last event was, which
+    is left out where it does not fit."""
     found = [_listed(one) for one in folders[:_MOST_OTHERS]]
     rows = [(named(clean(str(one["run"]))), _word(one), _ago(one)) for one in found]
     width = max((len(row[0]) for row in rows), default=0)
-    lines = [f"  {name:<{width}}  {now:<8}  {when}".rstrip() for name, now, when in rows]
+    lines = []
+    for name, now, when in rows:
+        line = f"  {name:<{width}}  {now:<8}  {when}".rstrip()
+        apart = fit.named(f"  {name}", [now, *filter(None, [when])], columns)
+        lines += [line] if fit.fits(line, columns) else apart
     more = [f"  and {len(folders) - _MOST_OTHERS} more"] if folders[_MOST_OTHERS:] else []
     return ["other runs, newest first:", *lines, *more] if lines else []
 

@@ -20,6 +20,7 @@ from tui.snapshot import RUN, Snapshot, empty, fold
 from tui.snapshot.narrator import Narrator
 from tui.snapshot.summary import summary
 from tui.terminal import output
+from tui.terminal.fit import columns_of, less
 from tui.text import ending
 
 Face = Literal["dashboard", "plain", "json"]
@@ -128,11 +129,12 @@ def follow(run: Path, *, face: Face, ended: Ended, since: int = 0, closing: bool
     try:
         code = _SHOWN[face](Reader(run, ended), since)
         if closing and face == "plain" and code is not None:
-            output.notes(ending.lines(run, snapshot_of(run), held=is_held(run)))
+            held = is_held(run)
+            output.notes(ending.lines(run, snapshot_of(run), held=held, columns=_columns()))
     except KeyboardInterrupt:
         code = None
     if code is None and (code := ended()) is not None:
-        output.notes(ending.lines(run, snapshot_of(run), held=False))
+        output.notes(ending.lines(run, snapshot_of(run), held=False, columns=_columns()))
     if code is None:
         output.note(
             f"left; the run continues. To follow it again: tunelock watch {shlex.quote(str(run))}"
@@ -235,12 +237,17 @@ def _seconds(path: Path) -> float | None:
     return None if stat.S_ISLNK(found.st_mode) else found.st_mtime
 
 
+def _columns() -> int | None:
+    """Return the columns of the terminal that shows messages; None without one."""
+    return columns_of(sys.stderr)
+
+
 def _before(reader: Reader, since: int) -> Snapshot:
     return fold(empty(reader.run.resolve().name), reader.pass_over(since))
 
 
 def _plain(reader: Reader, since: int) -> int:
-    narrator = Narrator(_before(reader, since))
+    narrator = Narrator(_before(reader, since), columns=_columns)
     while True:
         events, code = reader.poll()
         for line in narrator.narrate(events) + (narrator.flush() if code is not None else []):
@@ -291,8 +298,10 @@ def _dashboard(reader: Reader, since: int) -> int | None:
         return dashboard.return_code or None
     failure = dashboard.snapshot.failure
     word = "done" if code == 0 else failure.state if failure is not None else ending.KILLED
-    output.notes(summary(dashboard.snapshot, word, folder=ending.near(reader.run)))
-    output.notes(f"  {line}" for line in ending.lines(reader.run, dashboard.snapshot, held=False))
+    columns, ended = _columns(), dashboard.snapshot
+    output.notes(summary(ended, word, folder=ending.near(reader.run), columns=columns))
+    after = ending.lines(reader.run, ended, held=False, columns=less(columns, "  "))
+    output.notes(f"  {line}" for line in after)
     return code
 
 

@@ -6,6 +6,7 @@ from lockfiles.harmless import named
 from lockfiles.measured import answers_right
 from tui.snapshot import Snapshot, Stage
 from tui.snapshot.narrator import (
+    artifact_words,
     clean,
     duration,
     measured,
@@ -14,36 +15,44 @@ from tui.snapshot.narrator import (
     progress_words,
     step_words,
 )
-from tui.terminal.units import size
+from tui.terminal import fit
+from tui.terminal.fit import first_fitting, left_out, less, sentence
 
 SYMBOLS = {"waiting": " ", "running": "▸", "done": "✓", "failed": "✗", "stopped": "‖"}
 
 
 def summary(
-    snapshot: Snapshot, state: str, *, now: float | None = None, folder: Path | None = None
+    snapshot: Snapshot,
+    state: str,
+    *,
+    now: float | None = None,
+    folder: Path | None = None,
+    columns: int | None = None,
 ) -> list[str]:
     """Return the run's state, stages, measurements and artifacts.
 
     With `now` (seconds since the epoch) it includes how long ago the last event was; with `folder`
-    the paths of artifacts begin with it.
+    the paths of artifacts begin with it. The lines fit `columns`, if given, except for words that
+    are longer, paths and hints.
     """
-    lines = [f"{named(clean(snapshot.name))}  {state}{_heard(snapshot, state, now)}"]
-    lines += [
-        f"  {stage_line(snapshot, stage)}{_detail(snapshot, stage)}" for stage in snapshot.stages
-    ]
+    name, heard = named(clean(snapshot.name)), _heard(snapshot, state, now)
+    lines = fit.named(name, [state, *filter(None, [heard])], columns)
+    lines += [f"  {_with_detail(snapshot, one, less(columns, '  '))}" for one in snapshot.stages]
     trained = any(stage.trains and stage.state == "done" for stage in snapshot.stages)
     peak = measured(snapshot) if trained else memory(snapshot)
-    lines += [f"  {words}" for words in (peak, answered(snapshot) or accuracy(snapshot)) if words]
+    for words in filter(None, (peak, answered(snapshot) or accuracy(snapshot))):
+        lines += sentence(f"  {words}", columns)
     for artifact in snapshot.artifacts:
-        bytes_ = f"  {size(artifact.size_bytes)}" if artifact.size_bytes else ""
         inside = folder if "://" not in artifact.path else None
         path = str(inside / artifact.path) if inside else artifact.path
-        lines.append(f"  {clean(artifact.what)}: {clean(path)}{bytes_}")
-    lines += [f"  warning: {clean(text)}" for text in snapshot.warnings[-3:]]
+        lines.append(f"  {artifact_words(artifact, path, less(columns, '  '))}")
+    for text in snapshot.warnings[-3:]:
+        lines += sentence(f"  warning: {clean(text)}", columns)
     if snapshot.failure is not None and state != "running":
         failure = snapshot.failure
-        lines.append(f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason given'}")
-        lines += [f"    {clean(line)}" for line in failure.details]
+        said = f"  {clean(failure.stage)}: {clean(failure.message) or 'no reason given'}"
+        for line in (said, *(f"    {clean(line)}" for line in failure.details)):
+            lines += sentence(line, columns)
         lines += [f"  hint: {clean(failure.hint)}"] if failure.hint else []
     return lines
 
@@ -72,16 +81,18 @@ def answered(snapshot: Snapshot) -> str:
     return answers_right(snapshot.accuracy_tuned, snapshot.accuracy_base, snapshot.accuracy_rows)
 
 
-def _detail(snapshot: Snapshot, stage: Stage) -> str:
+def _with_detail(snapshot: Snapshot, stage: Stage, columns: int | None) -> str:
+    line = stage_line(snapshot, stage)
     if stage.name != snapshot.stage or stage.state == "done":
-        return ""
-    words = progress_words(snapshot)
+        return line
+    room = less(columns, line, "  ")
+    words = progress_words(snapshot, room)
     if not words and snapshot.step is not None and stage.trains:
-        words = step_words(snapshot)
-    return f"  {words}" if words else ""
+        words = step_words(snapshot, room)
+    return first_fitting(left_out([line, words], [1]), columns)
 
 
 def _heard(snapshot: Snapshot, state: str, now: float | None) -> str:
     if now is None or snapshot.last_time is None or state in ("done", "failed"):
         return ""
-    return f"  (last event {duration(max(0.0, now - snapshot.last_time))} ago)"
+    return f"(last event {duration(max(0.0, now - snapshot.last_time))} ago)"

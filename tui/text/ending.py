@@ -10,6 +10,7 @@ from lockfiles.fixes import Command
 from runner.runs.folder import LOCK
 from tui.snapshot import Snapshot
 from tui.snapshot.narrator import clean
+from tui.terminal.fit import call, first_fitting, sentence, shell
 
 if TYPE_CHECKING:
     from lockfiles.lock import Lock
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 KILLED = "killed"
 """A run whose processes ended without an event, as after `kill -9` or a restart."""
+_KILLED_WORDS = "its processes were killed, or this machine was restarted"
 _RECEIPT = "receipt.json"
 _MOST_LOCKS, _MOST_NAME_CHARS = 64, 40
 _MOST_LOCK_BYTES = 4 * files.MIB
@@ -35,22 +37,31 @@ def was_killed(snapshot: Snapshot, *, held: bool) -> bool:
     return begun and not held and not snapshot.finished and snapshot.failure is None
 
 
-def lines(run: Path, snapshot: Snapshot, *, held: bool) -> list[str]:
-    """Return what to do after a run that has ended; nothing for others."""
+def lines(run: Path, snapshot: Snapshot, *, held: bool, columns: int | None = None) -> list[str]:
+    """Return what to do after a run that has ended; nothing for others.
+
+    Sentences fit `columns`, if given; what may be copied is not wrapped.
+    """
     if was_killed(snapshot, held=held):
-        return _resuming(run, snapshot)
+        resuming = first_fitting(_resuming(run, snapshot), columns)
+        return [*sentence(_KILLED_WORDS, columns), *shell(resuming, columns)]
     if held or not snapshot.finished:
         return []
     if snapshot.failure is not None:
         stopped = snapshot.failure.state == "stopped"
-        return [f"resume: {resume_command(run)}"] if stopped else []
+        return shell(f"resume: {resume_command(run)}", columns) if stopped else []
     found = read(run)
     if found is None:
         return []
     lock, made = found
+    said = outcome_of(lock, made)[1:]
     return [
-        *outcome_of(lock, made)[1:],
-        *(f"{name}: {text}" for name, text in using(run, lock, made)),
+        *(piece for line in said for piece in sentence(line, columns)),
+        *(
+            piece
+            for name, text in using(run, lock, made)
+            for piece in fitted(name, f"{name}: {text}", columns)
+        ),
     ]
 
 
@@ -64,17 +75,23 @@ def outcome_of(lock: "Lock", made: "Receipt") -> list[str]:
     return outcome.sentences(lock, made.evaluation)
 
 
-def _resuming(run: Path, snapshot: Snapshot) -> list[str]:
+def fitted(name: str, line: str, columns: int | None) -> list[str]:
+    """Return the line of a name of `using` so that it fits, and can still be copied."""
+    if name == "load":
+        return call(line, columns)
+    return shell(line, columns) if name == "try it" else [line]
+
+
+def _resuming(run: Path, snapshot: Snapshot) -> tuple[str, str]:
+    """Return how to resume a run that was killed: with the point from which, and without it."""
     stage = snapshot.current
     again = "resume"
     if stage is not None and stage.state != "done":
         point = snapshot.checkpoint if stage.trains else None
         name = clean(stage.name, _MOST_NAME_CHARS)
         again += f" after step {point}" if point is not None else f" (`{name}` starts over)"
-    return [
-        "its processes were killed, or this machine was restarted",
-        f"{again}: {resume_command(run)}",
-    ]
+    command = resume_command(run)
+    return f"{again}: {command}", f"resume: {command}"
 
 
 def resume_command(run: Path) -> str:

@@ -10,6 +10,7 @@ from lockfiles import receipt as receipts
 from lockfiles.harmless import escaped
 from lockfiles.measured import against_prediction
 from runner.runs.folder import place
+from tui.terminal.fit import fits
 from tui.terminal.units import batch, memory, size
 from tui.text import ending
 from tui.text.ending import near
@@ -17,12 +18,17 @@ from tui.text.plan import objective
 
 _COLUMNS = 100
 _SENTENCES = ("verdict", "method", "batch", "accuracy", "leak")
-"""Entries that are wrapped; paths are not, so that they can be copied."""
+"""Entries that are wrapped at `_COLUMNS` at the latest."""
+_COPIED = ("gguf", "report", "load", "try it", "run")
+"""Entries that are not wrapped, so that they can be copied."""
 _EXPORTED = [("trained", "nothing: these are exports of the base model")]
 
 
-def lines(folder: Path) -> list[str]:
-    """Return verdict, plan, memory, accuracy, files and answers of the run in a folder."""
+def lines(folder: Path, columns: int | None = None) -> list[str]:
+    """Return verdict, plan, memory, accuracy, files and answers of the run in a folder.
+
+    What is not to be copied fits `columns`, if given.
+    """
     lock, receipt = locks.read(folder / "run.lock"), receipts.read(folder / "receipt.json")
     found = _trained(lock, receipt) if isinstance(lock, locks.TrainingLock) else _EXPORTED
     here = near(folder)
@@ -30,7 +36,7 @@ def lines(folder: Path) -> list[str]:
     used = ending.using(folder, lock, receipt)
     found = [*found, *_files(here, receipt.artifacts, made), *_answers(made), *used]
     found.append(("run", str(here)))
-    return [line for name, text in found for line in _wrapped(name, text)]
+    return [line for name, text in found for line in _wrapped(name, text, columns)]
 
 
 def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[str, str]]:
@@ -53,11 +59,15 @@ def _trained(lock: locks.TrainingLock, receipt: receipts.Receipt) -> list[tuple[
     return found
 
 
-def _wrapped(name: str, text: str) -> list[str]:
-    if name not in _SENTENCES:
-        return [f"{name:<10}{text}"]
+def _wrapped(name: str, text: str, columns: int | None) -> list[str]:
+    line = f"{name:<10}{text}"
+    if name in _COPIED:
+        return ending.fitted(name, line, columns)
+    if name not in _SENTENCES and fits(line, columns):
+        return [line]
+    width = min(_COLUMNS, columns or _COLUMNS)
     return textwrap.wrap(
-        escaped(text), _COLUMNS, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
+        escaped(text), width, initial_indent=f"{name:<10}", subsequent_indent=" " * 10,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

@@ -168,14 +168,11 @@ def test_a_machine_that_cannot_take_part_ends_the_run(first: First) -> None:
 def test_a_machine_that_does_not_see_the_run_folder_ends_the_run(
     first: First, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageProblem, match="is not to be found here"):
-        first.joined(lock="other", nodes=tmp_path / "other" / NODES)
-    assert first.machines.unable is None, "it has another lock"
-    with pytest.raises(UsageProblem, match="is not to be found here"):
-        first.joined(nodes=tmp_path / "other" / NODES)
-    host = socket.gethostname()
-    said = f"Machine 1 (`{host}`) does not see the run folder `{first.run}`."
-    with pytest.raises(RunFailed, match=re.escape(said)) as problem:
+    other, host = tmp_path / "other", socket.gethostname()
+    reason = f"The run folder `{other}` is not to be found on `{host}`."
+    with pytest.raises(UsageProblem, match=re.escape(reason)):
+        first.joined(nodes=other / NODES)
+    with pytest.raises(UsageProblem, match=re.escape(f"Machine 1 (`{host}`): {reason}")) as problem:
         first.gather()
     assert "--runs" in problem.value.hint
 
@@ -226,7 +223,7 @@ def test_who_is_not_of_this_run_is_refused(first: First, tmp_path: Path) -> None
         with pytest.raises(UsageProblem, match="its number is not one of this run"):
             first.joined(rank)
     other = tmp_path / "other"
-    with pytest.raises(UsageProblem, match="is not to be found here"):
+    with pytest.raises(UsageProblem, match="is not to be found on"):
         first.joined(nodes=other / NODES)
     shutil.copytree(first.run / NODES, other / NODES)
     (other / NODES / SECRET).write_text("0" * 64)

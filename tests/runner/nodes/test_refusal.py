@@ -13,7 +13,7 @@ from lockfiles import lock as locks
 from lockfiles.errors import DoesNotFit, RunFailed, TunelockError, UsageProblem
 from lockfiles.fixes import Advice
 from planner.plan.integrity import integrity
-from runner.nodes import door
+from runner.nodes import door, knock
 from runner.nodes import join as joins
 from runner.nodes import refusal as refusals
 from runner.nodes.join import join
@@ -29,7 +29,7 @@ PROBLEM = DoesNotFit("It needs 90 GiB.", fix=Advice("choose another machine"))
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> Node:
     """Machine 0 of three, for which others wait 10 s."""
-    monkeypatch.setattr(joins, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(knock, "PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(joins, "JOIN_SECONDS", 10.0)
     return Node(0, 3, "localhost", free_port())
 

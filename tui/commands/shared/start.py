@@ -43,13 +43,15 @@ def here(order: Order, face: Face) -> Path:
         followers.append(threading.Thread(target=follow))
         followers[0].start()
 
-    try:
-        folder = run(order, begun, output.note)
-    finally:
+    def shown() -> None:
         ended.append(0)
         for follower in followers:
             follower.join()
-    return folder
+
+    try:
+        return run(order, begun, output.note, shown)
+    finally:
+        shown()
 
 
 def detached(order: Order, face: Face) -> int:
