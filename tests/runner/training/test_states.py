@@ -1,13 +1,11 @@
 """A checkpoint of shared states: what an evaluation gathers, and parameters without a gradient."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.distributed.tensor import DTensor
 
@@ -25,17 +23,10 @@ from runner.training.job import Job
 from runner.training.states import Sharding
 from runner.training.stored import STATES
 from tests.ranks import SETTINGS
+from tests.runner.training.test_exchange import one_process as one_process
 
 WITHOUT = {"other.bias", "other.weight"}
 """The trained parameters that no gradient reaches."""
-
-
-@pytest.fixture(autouse=True)
-def one_process() -> Iterator[None]:
-    store = dist.HashStore()  # type: ignore[attr-defined]
-    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 class Model(nn.Module):
@@ -64,18 +55,20 @@ def sharding(kind: str) -> Sharding:
     return Fully(job) if kind == "fsdp2" else Held()
 
 
-def prepared(kind: str, seed: int) -> tuple[Model, Sharding, torch.optim.Optimizer]:
+def prepared(
+    kind: str, seed: int, fused: bool = False
+) -> tuple[Model, Sharding, torch.optim.Optimizer]:
     """Return a model, how its values are shared, and its optimizer."""
     model, shared = Model(seed), sharding(kind)
     shared.shard(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
     shared.prepared(SimpleNamespace(optimizer=optimizer))
     return model, shared, optimizer
 
 
-def stepped(kind: str) -> tuple[Model, Sharding, torch.optim.Optimizer]:
+def stepped(kind: str, fused: bool = False) -> tuple[Model, Sharding, torch.optim.Optimizer]:
     """Return the same after two steps and an evaluation."""
-    model, shared, optimizer = prepared(kind, seed=1)
+    model, shared, optimizer = prepared(kind, 1, fused)
     rows = torch.randn(3, 4)
     for _ in range(2):
         optimizer.zero_grad()
@@ -105,19 +98,21 @@ def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("later", ["held", "fsdp2"])
 @pytest.mark.parametrize("first", ["held", "fsdp2"])
 def test_what_had_no_gradient_is_resumed_without_a_state(
-    first: str, later: str, tmp_path: Path
+    first: str, later: str, fused: bool, tmp_path: Path
 ) -> None:
-    model, shared, before = stepped(first)
+    """With both of the optimizers that a lock can name."""
+    model, shared, before = stepped(first, fused)
     states.write(model, shared, tmp_path, writes=True)
     with safe_open(tmp_path / "training-00000.safetensors", framework="pt") as file:
         stored = set(file.keys())
     names = [name for name, _ in model.named_parameters()]
     expected = {f"{state}/{name}" for name in set(names) - WITHOUT for state in STATES}
     assert stored == expected | {f"value/{name}" for name in names}
-    again, shared, after = prepared(later, seed=2)
+    again, shared, after = prepared(later, 2, fused)
     states.read(again, shared, tmp_path, names, optimizer=True)
     assert_equal(held(model, before), held(again, after))
     assert shared.steps() == 2
@@ -128,7 +123,7 @@ def test_the_same_of_a_checkpoint_of_one_process(later: str, tmp_path: Path) -> 
     model, _, before = stepped("held")
     save_file(dict(model.named_parameters()), tmp_path / "model.safetensors")
     torch.save(before.state_dict(), tmp_path / OPTIMIZER_NAME)
-    again, shared, after = prepared(later, seed=2)
+    again, shared, after = prepared(later, 2)
     names = [name for name, _ in model.named_parameters()]
     states.read(again, shared, tmp_path, names, optimizer=True)
     assert_equal(held(model, before), held(again, after))
