@@ -7,6 +7,7 @@ from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import (
     CPUOffloadPolicy,
+    FSDPModule,
     MixedPrecisionPolicy,
     OffloadPolicy,
     fully_shard,
@@ -53,6 +54,16 @@ class Fully(Held):
             )  # fmt: skip
         _move_buffers(model, kind)
 
+    def reshard(self, model: Any) -> None:
+        """Replace gathered parameters of a model by this process's shards.
+
+        torch leaves those outside of layers gathered after a forward pass, for the backward pass
+        that an evaluation does not have: complete, and in the type that computes.
+        """
+        for part in model.modules():
+            if isinstance(part, FSDPModule):
+                part.reshard()
+
     def _placement(self, parameter: nn.Parameter) -> Shard | None:
         """Return the dimension by which a parameter is shared; None for the first one.
 
@@ -98,5 +109,9 @@ def _move_buffers(model: nn.Module, kind: str) -> None:
 
 
 def _whole(own: Any) -> torch.Tensor:
+    """Return all of a shard. Raises RuntimeError for a parameter that is gathered: a gathered one
+    has the type that computes, and is not what the optimizer knows."""
     found = own.detach()
-    return found.full_tensor() if isinstance(found, DTensor) else found
+    if not isinstance(found, DTensor):
+        raise RuntimeError("A parameter is read while it is gathered.")
+    return found.full_tensor()

@@ -77,6 +77,13 @@ class Spread(InPasses):
             self._resume(Path(checkpoint), shared)
         return found
 
+    def evaluation_loop(self, *given: Any, **named: Any) -> Any:
+        """Return the result of an evaluation, after which the model is shared as before it."""
+        found = super().evaluation_loop(*given, **named)
+        if self._sharding is not None:
+            self._sharding.reshard(self.model)
+        return found
+
     def _names(self) -> list[str]:
         """Return the trained parameters in the order of the optimizer's groups."""
         decays = set(self.get_decay_parameter_names(self.model))

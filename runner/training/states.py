@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from lockfiles.errors import RunFailed
 from lockfiles.fixes import Command
-from runner.training.stored import SHARED, STATES, VALUE, Stored
+from runner.training.stored import SHARED, VALUE, Stored
 
 _MOST_BYTES = 4 << 30
 """About the bytes of a file, which rank 0 keeps in main memory until it is written."""
@@ -25,11 +25,17 @@ class Sharding(Protocol):
     def shard(self, model: Any) -> None:
         """Share a model before its optimizer is made, where the engine leaves that to us."""
 
+    def reshard(self, model: Any) -> None:
+        """Share what a forward pass without a backward pass has left gathered."""
+
     def prepared(self, trainer: Any) -> None:
         """Take what the trainer has prepared."""
 
     def steps(self) -> int:
         """Return how many steps the optimizer has made."""
+
+    def states(self, parameter: Any) -> Sequence[str]:
+        """Return the names of a parameter's optimizer states; none if it has had no gradient."""
 
     def value(self, parameter: Any, state: str = "") -> torch.Tensor:
         """Return all of a trained parameter in float32, or of one of its states. Collective."""
@@ -37,8 +43,8 @@ class Sharding(Protocol):
     def weight(self, parameter: Any) -> torch.Tensor:
         """Return all of a parameter as it computes, in main memory. Collective."""
 
-    def make_states(self, steps: int) -> None:
-        """Make the optimizer's states as after some steps, for `put` to fill."""
+    def make_states(self, parameters: Collection[Any], steps: int) -> None:
+        """Make the optimizer's states of parameters as after some steps, for `put` to fill."""
 
     def put(self, parameter: Any, value: torch.Tensor, state: str = "") -> None:
         """Replace this process's share of a parameter, or of one of its states."""
@@ -72,9 +78,8 @@ def write(model: torch.nn.Module, shared: Sharding, folder: Path, *, writes: boo
 def _values(model: torch.nn.Module, shared: Sharding) -> Iterator[tuple[str, torch.Tensor]]:
     for name, one in trained(model).items():
         yield f"{VALUE}/{name}", shared.value(one)
-        if shared.steps():
-            for state in STATES:
-                yield f"{state}/{name}", shared.value(one, state)
+        for state in shared.states(one):
+            yield f"{state}/{name}", shared.value(one, state)
 
 
 def read(
@@ -95,7 +100,7 @@ def read(
     missing = set(parameters)
     stored = Stored(folder, names)
     if optimizer and stored.steps:
-        shared.make_states(stored.steps)
+        shared.make_states([parameters[name] for name in stored.with_states()], stored.steps)
     for kind, name, value in stored.values(optimizer=optimizer):
         if kind == VALUE:
             shared.put(parameters[name], value)

@@ -5,7 +5,8 @@ each hold all states, write what transformers does: the weights or the adapter a
 the optimizer's states in `optimizer.pt`, numbered in the order of its groups.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,17 @@ class Stored:
         """Yield the values, and with `optimizer` the optimizer's states, file by file."""
         yield from self._of_sharing(optimizer) if self._shared else self._of_one(optimizer)
 
+    def with_states(self) -> Collection[str]:
+        """Return the parameters that have states: those that have had a gradient."""
+        if not self._shared:
+            return list(self._states)
+        names = []
+        for path in self._shared:
+            with safe_open(path, framework="pt") as file:
+                keys = (key.partition("/") for key in file.keys())  # noqa: SIM118
+                names += [name for kind, _, name in keys if kind == STATES[0]]
+        return names
+
     def _shared_steps(self) -> int:
         with safe_open(self._shared[0], framework="pt") as file:
             return int((file.metadata() or {})["steps"])
@@ -63,23 +75,25 @@ class Stored:
                     if key in stored:
                         yield VALUE, stored[key], file.get_tensor(key)
         if optimizer:
-            for name, own in zip(self._names, self._states(), strict=True):
+            for name, own in self._states.items():
                 for state in STATES:
                     yield state, name, own[state]
 
     def _own_steps(self) -> int:
-        return next((int(one["step"]) for one in self._states()), 0)
+        return max((int(one["step"]) for one in self._states.values()), default=0)
 
-    def _states(self) -> list[Mapping[str, Any]]:
-        """Return the optimizer's states of each parameter, in the order of its groups."""
+    @cached_property
+    def _states(self) -> Mapping[str, Mapping[str, Any]]:
+        """The optimizer's states by the name of a parameter that has had a gradient."""
         kept = torch.load(
             self._folder / OPTIMIZER_NAME, weights_only=True, map_location="cpu", mmap=True
         )
         every = kept["state"]
-        found = [every[one] for group in kept["param_groups"] for one in group["params"]]
-        if len(found) != len(self._names):
-            raise ValueError(f"states of {len(found)} parameters, not of {len(self._names)}")
-        return found
+        numbers = [one for group in kept["param_groups"] for one in group["params"]]
+        if len(numbers) != len(self._names):
+            raise ValueError(f"states of {len(numbers)} parameters, not of {len(self._names)}")
+        named = zip(self._names, numbers, strict=True)
+        return {name: every[number] for name, number in named if every.get(number)}
 
 
 def is_shared(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -208,6 +208,9 @@ class Zero:
                 if _is_trained(layer):
                     layer.register_forward_pre_hook(check_input)
 
+    def reshard(self, model: Any) -> None:
+        """Do nothing: DeepSpeed finds the shards of a parameter that is gathered."""
+
     def prepared(self, trainer: Any) -> None:
         """Take what the trainer has prepared."""
         self._engine = trainer.model_wrapped
@@ -216,6 +219,11 @@ class Zero:
         """Return how many steps AdamW has made."""
         states: Mapping[Any, Any] = self._optimizer.optimizer.state
         return next((int(one["step"]) for one in states.values()), 0)
+
+    def states(self, parameter: Any) -> Sequence[str]:
+        """Return the names of a parameter's optimizer states: DeepSpeed counts a gradient that is
+        lacking as zeros."""
+        return STATES if self.steps() else ()
 
     def value(self, parameter: Any, state: str = "") -> torch.Tensor:
         """Return all of a trained parameter in float32, or of one of its states. Collective."""
@@ -238,8 +246,9 @@ class Zero:
             found: torch.Tensor = parameter.detach().cpu().clone()
         return found
 
-    def make_states(self, steps: int) -> None:
-        """Make AdamW's states as after some steps, for `put` to fill."""
+    def make_states(self, parameters: Collection[Any], steps: int) -> None:
+        """Make AdamW's states as after some steps, for `put` to fill; those of other parameters
+        stay zero."""
         inner = self._optimizer.optimizer
         fused = any(group.get("fused") for group in inner.param_groups)
         for one in self._flat:

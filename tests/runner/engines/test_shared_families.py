@@ -111,6 +111,56 @@ def test_rows_may_be_shorter_than_a_compressed_entry(
     assert_all_same(cases(made("deepseek_v4"), tmp_path, ENGINES, **alike))
 
 
+BIASED: dict[str, Any] = {
+    "method": "lora", "bias": "all", "steps": 6, "epsilon": 1e-3,
+    "settings": {"attention": "sdpa", "evaluate_steps": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "bias"),
+    [("gpt2", "transformer.ln_f"), ("phi", "lm_head"), ("stablelm", "model.norm")],
+)
+def test_biases_outside_of_layers_are_trained(
+    family: str, bias: str, made: Make, tmp_path: Path
+) -> None:
+    """FSDP2 has the last norm and the head complete after an evaluation, as no layer has them."""
+    every = cases(made(family), tmp_path, ENGINES, **BIASED)
+    assert_all_same(every)
+    assert saved(every[-1])[f"base_model.model.{bias}.bias"].any(), "it was zero and still is"
+
+
+def test_the_best_of_them_is_the_result(made: Make, tmp_path: Path) -> None:
+    fast = {"keep": "best", "learning_rate": 10.0, "warmup_ratio": 0.9}
+    changes = BIASED | {"settings": BIASED["settings"] | fast, "epsilon": 1e-8}
+    every = cases(made("stablelm"), tmp_path, ["fsdp2"], **changes)
+    losses = ranks.losses(ranks.run_all(every)[0], "evaluation")
+    assert min(losses) < losses[-1], "the last one is the best: nothing is tested"
+    assert apart(*every) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ("fsdp2", "fsdp2"), ("fsdp2", "single"), ("fsdp2", "zero3"), ("ddp", "fsdp2"),
+        ("zero2", "fsdp2"),
+    ],
+)  # fmt: skip
+def test_they_continue_under_another_engine(
+    first: str, later: str, made: Make, tmp_path: Path
+) -> None:
+    alone = cases(made("stablelm"), tmp_path, [], **BIASED)[0]
+    one, other = (
+        replace(alone, work=str(tmp_path / "both"), engine=name, ranks=1 + (name != "single"))
+        for name in (first, later)
+    )
+    whole, begun, rest = ranks.run_all([alone, replace(one, stop_after=2), other])
+    losses = ranks.losses(begun) + ranks.losses(rest)
+    assert len(ranks.losses(begun)) == 3
+    assert losses == pytest.approx(ranks.losses(whole), rel=1e-4)
+    assert apart(alone, other) < 1e-3
+
+
 @pytest.mark.parametrize("engine", ["single", "ddp", "zero3"])
 def test_all_weights_of_a_mixture_resume(engine: str, made: Make, tmp_path: Path) -> None:
     """Files of models have experts one by one, and their class has them together."""
