@@ -79,7 +79,7 @@ def test_a_bad_line_and_too_few_cards_are_named(tmp_path: Path) -> None:
         _run(tmp_path, "4 1 true\n")
 
 
-@pytest.mark.parametrize(("name", "cards", "minutes"), [("two", 2, 32), ("four", 4, 15)])
+@pytest.mark.parametrize(("name", "cards", "minutes"), [("two", 2, 40), ("four", 4, 25)])
 def test_the_queues_of_this_project_name_programs_that_exist(
     name: str, cards: int, minutes: int
 ) -> None:
