@@ -59,7 +59,8 @@ def _checkpoint_around(layer: Any) -> None:
     compiled = layer._compiled_call_impl
 
     def plain(*given: Any, **named: Any) -> Any:
-        torch._dynamo.config.specialize_float = True  # of each thread, so also of backward passes
+        if not torch._dynamo.config.specialize_float:  # backward passes have threads of their own
+            torch._dynamo.config.specialize_float = True
         layer.gradient_checkpointing = False
         try:
             return compiled(*given, **named)
