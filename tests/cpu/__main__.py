@@ -42,19 +42,22 @@ class Trial:
         return f"{self.shape:6}  {peaks}  {self.error:+6.1%}  {took}  {off:+6.1%}"
 
 
-def trials(shape: Shape, runs: int, folder: Path, *, rehearsed: bool = False) -> Iterator[Trial]:
-    """Write a shape into a folder, rehearse it if asked to, and yield each of its runs."""
+def trials(
+    shape: Shape, runs: int, folder: Path, *, rehearsed: bool = False, **variables: str
+) -> Iterator[Trial]:
+    """Write a shape into a folder, rehearse it if asked to, and yield each of its runs; with further
+    environment variables."""
     write(shape, folder)
     if rehearsed:
         for step in ("plan", "rehearse"):
-            done = tunelock(folder, step)
+            done = tunelock(folder, step, **variables)
             assert done.returncode == 0, done.stderr
     for _ in range(runs):
-        planned = tunelock(folder, "plan")
+        planned = tunelock(folder, "plan", **variables)
         assert planned.returncode == 0, planned.stderr
         lock = locks.read(folder / "run.lock").training()
         shutil.rmtree(folder / "runs", ignore_errors=True)
-        ran = tunelock(folder, "run", "--foreground")
+        ran = tunelock(folder, "run", "--foreground", **variables)
         assert ran.returncode == 0, ran.stderr
         (run,) = (folder / "runs").iterdir()
         yield Trial(
