@@ -45,8 +45,10 @@ class Trial:
 def trials(
     shape: Shape, runs: int, folder: Path, *, rehearsed: bool = False, **variables: str
 ) -> Iterator[Trial]:
-    """Write a shape into a folder, rehearse it if asked to, and yield each of its runs; with further
-    environment variables."""
+    """Write a shape into a folder, rehearse it if asked to, and yield each of its runs.
+
+    `variables` are further environment variables of the commands.
+    """
     write(shape, folder)
     if rehearsed:
         for step in ("plan", "rehearse"):
