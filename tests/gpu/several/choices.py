@@ -5,10 +5,10 @@
 
 For each model, the chosen plan is trained for a few steps, and then those that fit, offload nothing
 and are expected to take at most `WITHIN` times as long as the fastest, or are among the `FEWEST`
-fastest: the best one of each engine, then others, at most `MOST`. Each is also tried in passes of
-half the size. Each step has the same rows. Lines that OUT has are not run again. Without OUT, the
-plans are listed. `--gib` plans for cards of so many GiB; the summary has no word for a plan that
-needed more, but its line has its peak.
+fastest: those that are expected to be fastest first, at most `MOST`. Each is also tried in passes
+of half the size. Each step has the same rows. Lines that OUT has are not run again. Without OUT,
+the plans are listed. `--gib` plans for cards of so many GiB; the summary has no word for a plan
+that needed more, but its line has its peak.
 """
 
 import argparse
@@ -135,20 +135,18 @@ class Search:
 
     @cached_property
     def plans(self) -> list[Profile]:
-        """The plans to try, the chosen one first."""
-        layouts = self.candidates.unmoved(self.method)
-        of = {at: list(self.candidates.of(self.method, at)) for at in layouts}
-        fitting = {
-            at: sorted(filter(self.candidates.fits, some), key=self.seconds)
-            for at, some in of.items()
-        }
-        first = [self.chosen, *(some[0] for some in fitting.values() if some)]
-        every = [half for some in fitting.values() for one in some for half in self._halves(one)]
-        rest = sorted(every, key=self.seconds)
-        most = WITHIN * self.seconds(rest[0])
-        many = max(FEWEST, sum(self.seconds(one) <= most for one in dict.fromkeys(rest)))
-        found = [one for one in (*first, *rest[:many]) if one in (self.chosen, *rest[:many])]
-        return list(dict.fromkeys(found))[:MOST]
+        """The plans to try: the chosen one, then others from the fastest on."""
+        every = (
+            half
+            for at in self.candidates.unmoved(self.method)
+            for one in self.candidates.of(self.method, at)
+            if self.candidates.fits(one)
+            for half in self._halves(one)
+        )
+        first = list(dict.fromkeys(sorted(every, key=self.seconds)))
+        most = WITHIN * self.seconds(first[0])
+        many = max(FEWEST, sum(self.seconds(one) <= most for one in first))
+        return list(dict.fromkeys((self.chosen, *first[:many])))[:MOST]
 
     def _halves(self, plan: Profile) -> Iterator[Profile]:
         """Yield a plan, and the same in passes of half the size."""
