@@ -7,20 +7,19 @@ from math import prod
 
 from planner.memory import fp8, sharding
 from planner.memory.facts import MIB, Sized
-from planner.memory.shares import Shares
+from planner.memory.shares import Shares, small_elements
 from planner.memory.trainable import states, stored_parameters, trained_parameters
 from planner.memory.widths import quantised
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
+from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
 from planner.setup.setup import Profile
 
 NF4_BITS = 4.127
 """Bits of an NF4 weight with double quantization: 4 + 8/64 + 32/(64·256)."""
 WORKSPACE_BYTES = 2 * 32 * MIB
 """cuBLAS workspaces on Hopper, for the forward and the backward thread."""
-EXCHANGED = 1 << 26
-"""Elements of gradients that are under way at the same time (`runner.training.exchange`)."""
 PROCESS_BYTES = 535_000_000
 """Resident memory of a process with torch, transformers, TRL and PEFT after its first steps, where
 it was not measured on the machine itself; a typical value on Linux."""
@@ -44,7 +43,7 @@ class Standing:
 
 def standing(model: Sized, profile: Profile, *, flows: bool = False) -> Standing:
     """Return the resident memory of each card; `flows` says whether rows are concatenated in
-    passes, with the last of which processes exchange gradients in buckets of their own."""
+    passes, with the last of which processes exchange gradients by `runner.training.exchange`."""
     base = weights(model, profile)
     elements = trained_parameters(model, profile)
     trained = elements * profile.adapter_width
@@ -62,9 +61,14 @@ def standing(model: Sized, profile: Profile, *, flows: bool = False) -> Standing
         masked = _masked(found.resident, model.architecture)
         return Standing(replace(found, resident=masked), trained, 0)
     if profile.copied:
-        most = EXCHANGED * profile.adapter_width if flows else trained
-        held = held | {"communication buckets": min(trained, most)}
+        held = held | {"communication buckets": _copied(model, profile) if flows else trained}
     return Standing(Shares(_masked(held, model.architecture)), trained, paged)
+
+
+def _copied(model: Sized, profile: Profile) -> int:
+    """Return the bytes of gradients of which copies are exchanged at the same time."""
+    small = small_elements(model.architecture, profile, ALONE_ELEMENTS - 1)
+    return profile.adapter_width * min(small, TRAVELING_ELEMENTS)
 
 
 def weights(model: Sized, profile: Profile) -> int:

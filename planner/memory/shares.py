@@ -88,15 +88,26 @@ def pinned(size: int) -> int:
 
 def largest_tensor(shape: Architecture, profile: Profile) -> int:
     """Return the elements of the largest trained tensor in a layer."""
+    return max(size for size, _ in _tensors(shape, profile)[profile.method == "full" :])
+
+
+def _tensors(shape: Architecture, profile: Profile) -> tuple[tuple[int, int], ...]:
+    """Return the elements of each kind of trained tensor, and how many there are, without norms;
+    for full weights, the embedding is the first."""
     if profile.method == "full":
-        return max(size for size, _ in _all_trained(shape)[1:])
-    return max(size for size, _ in _adapters(shape, profile.targets, profile.rank))
+        return _all_trained(shape)
+    return _adapters(shape, profile.targets, profile.rank)
+
+
+def small_elements(shape: Architecture, profile: Profile, most: int) -> int:
+    """Return the elements of the trained tensors that have at most so many each."""
+    return sum(size * count for size, count in _tensors(shape, profile) if size <= most)
 
 
 def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
     """Return the sizes of a model's tensors; `held` are its weights and those of its adapter."""
-    shape, full = model.architecture, profile.method == "full"
-    tensors = _all_trained(shape) if full else _adapters(shape, profile.targets, profile.rank)
+    shape = model.architecture
+    tensors = _tensors(shape, profile)
     scored = profile.spec.head != "scalar"
     return Sizes(
         parameters=model.parameters,
@@ -108,7 +119,7 @@ def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
         inner=max(size for size, _ in _all_trained(shape)[1:]),
         experts=max(block.experts for block in layers.blocks(shape)),
         longest=max(size for size, _ in tensors),
-        small=sum(size * count for size, count in tensors if size <= SMALL),
+        small=small_elements(shape, profile, SMALL),
         pinned_gradients=sum(pinned(profile.width * size) * count for size, count in tensors),
         width=held["weights"] / max(1, model.parameters),
     )

@@ -2,6 +2,11 @@
 
 from planner.parallelism.engine import PlannedEngine
 
+ALONE_ELEMENTS = 1 << 20
+"""Elements from which a gradient is exchanged where it is; smaller ones are copied together."""
+TRAVELING_ELEMENTS = 1 << 26
+"""Elements whose copies may be under way at the same time."""
+
 ENGINE = PlannedEngine(
     "DDP",
     collectives=("all-reduce",),

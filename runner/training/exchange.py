@@ -8,10 +8,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-BUCKET_ELEMENTS = 1 << 24
-"""Elements that travel at once, unless a single gradient has more: then it travels alone."""
-TRAVELING_ELEMENTS = 4 * BUCKET_ELEMENTS
-"""Elements whose copies may be under way at the same time."""
+from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
+
+BUCKET_ELEMENTS = TRAVELING_ELEMENTS // 4
+"""Elements of smaller gradients that travel together."""
 
 
 def take_first(parameters: Sequence[torch.nn.Parameter]) -> None:
@@ -32,30 +32,29 @@ class _Bucket:
     work: Any = None
 
     @property
-    def elements(self) -> int:
-        return sum(one.numel() for one in self.parameters)
-
-    @property
     def copied(self) -> int:
         """The elements of the copy."""
-        return self.elements if len(self.parameters) > 1 else 0
+        alone = len(self.parameters) == 1
+        return 0 if alone else sum(one.numel() for one in self.parameters)
 
     def send(self) -> None:
-        """Begin to add up the gradients of all processes; one that is lacking counts as zeros."""
+        """Begin to exchange gradients; one that is lacking counts as zeros."""
         for one in self.parameters:
             if one.grad is None:
                 one.grad = torch.zeros_like(one)
         found = [one.grad for one in self.parameters if one.grad is not None]
         alone = len(found) == 1 and found[0].is_contiguous()
         self.flat = found[0] if alone else torch.cat([one.flatten() for one in found])
-        self.work = dist.all_reduce(self.flat, async_op=True)
+        how = dist.ReduceOp.AVG if self.flat.is_cuda else dist.ReduceOp.SUM  # gloo has no mean
+        self.work = dist.all_reduce(self.flat, op=how, async_op=True)
 
     def receive(self, count: int) -> None:
         """Wait, and replace the gradients by their mean over `count` processes."""
         self.work.wait()
         if self.flat is None:
             raise RuntimeError("a bucket is received before it is sent")
-        self.flat /= count
+        if not self.flat.is_cuda:
+            self.flat /= count
         found = [one.grad for one in self.parameters if one.grad is not None]
         if found[0] is not self.flat:
             parts = torch.split(self.flat, [one.numel() for one in found])
@@ -69,6 +68,8 @@ class Exchange:
 
     Buckets are the same on every process and travel in the same order, each as soon as all of its
     gradients and those of the buckets before it have come: while the backward pass computes others.
+    A large gradient travels alone and is not copied: for full weights, copies to and from buckets
+    would move several times the bytes of all gradients through the card's memory.
     """
 
     parameters: Sequence[torch.nn.Parameter]
@@ -139,11 +140,14 @@ class _Hook:
 
 
 def _grouped(parameters: Sequence[torch.nn.Parameter]) -> Iterator[list[torch.nn.Parameter]]:
-    """Yield parameters from the last to the first, as their gradients come, those of one bucket of
-    the same type."""
+    """Yield parameters from the last to the first, as their gradients come: a large one alone,
+    smaller ones of the same type together."""
     found: list[torch.nn.Parameter] = []
     held = 0
     for one in reversed(parameters):
+        if one.numel() >= ALONE_ELEMENTS:
+            yield [one]
+            continue
         other = found and found[0].dtype != one.dtype
         if found and (other or held + one.numel() > BUCKET_ELEMENTS):
             yield found

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -14,11 +14,7 @@ from runner.training.greatest import greatest_passes, most_rows
 from runner.training.job import Job
 from runner.training.padding_free import PaddingFree, Row
 from runner.training.routed import share
-
-if TYPE_CHECKING:
-    from transformers import Trainer as _Base
-else:
-    _Base = object
+from runner.training.unwalked import Unwalked
 
 
 def chooses() -> bool:
@@ -26,7 +22,7 @@ def chooses() -> bool:
     return torch.cuda.is_available()
 
 
-class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that mypy follows
+class InPasses(Unwalked):
     """The part of a trainer for a lock with `train.pass_tokens`."""
 
     _total_train_tokens: float
@@ -42,8 +38,6 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         self._sizes = tuple(job.train.graph_sizes)
         self._most_rows = most_rows(job) if self._sizes else 0
         self._fast = Accelerated()
-        self._trained: list[torch.nn.Parameter] = []
-        """Known from the first step on: loading a checkpoint may replace parameters."""
         self._exchange: Exchange | None = None
         self._warm = False
         self._replicated = self._pass_tokens > 0 and job.parallel.engine == "ddp"
@@ -55,7 +49,6 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
             routed = getattr(self, "aux_loss_enabled", False)  # then TRL computes the loss
             choose = chooses() and not routed
             self._fast = Accelerated.of(self.model, job.train, choose=choose)
-            self.model.zero_grad = self._clear
 
     def passes_of_training(self) -> PaddingFree:
         """Return what joins the rows of a step."""
@@ -80,8 +73,7 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         It leaves out what transformers does around each pass and what takes time on the host:
         counting operations, setting every module to training, and reading metrics from the card.
         """
-        if not (self._warm and self.model.training):  # engines do not follow what is within them
-            model.train()  # PEFT leaves the layers of a loaded model in evaluation at first
+        self.set_to_training(model)
         if not self._warm:
             self._warm_up(joined, model)
         total = self._total_train_tokens + joined.tokens(inputs)
@@ -120,7 +112,6 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
         blocks from here on. Random numbers continue as if nothing had happened.
         """
         self._warm = True
-        self._trained = [one for one in self.model.parameters() if one.requires_grad]
         if self._replicated:
             self._exchange = Exchange(self._trained, self._ranks.count)
         if not torch.cuda.is_available() or self.is_deepspeed_enabled:
@@ -149,24 +140,12 @@ class InPasses(_Base):  # type: ignore[misc]  # transformers ships no types that
             for one in joined.passes(step):
                 self._passed(model, one, joined.tokens(step))
 
-    def _clear(self, set_to_none: bool = True) -> None:  # the signature of `Module.zero_grad`
-        """Clear the gradients of the trained parameters, where they are if passes are recorded.
-
-        Walking all modules for them takes longer than some steps.
-        """
-        found = [one.grad for one in self._trained if one.grad is not None]
-        if found and self._fast.graphs:
+    def _clear(self, set_to_none: bool = True) -> None:
+        """Clear the gradients, where they are if passes are recorded."""
+        if not self._fast.graphs:
+            super()._clear(set_to_none)
+        elif found := [one.grad for one in self._trained if one.grad is not None]:
             torch._foreach_zero_(found)
-            return
-        for one in self._trained:
-            one.grad = None
-
-    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
-        """Clip the gradients as accelerate does, without walking all modules for them."""
-        if not self._pass_tokens or self.is_deepspeed_enabled:
-            found: torch.Tensor = super()._clip_grad_norm(model)
-            return found
-        return torch.nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, *given: Any, **named: Any

@@ -145,6 +145,7 @@ class Ordered(Ahead, Saving, Spread):
         if isinstance(joined, PaddingFree):
             return self.in_passes(joined, model, inputs, num_items_in_batch)
         total = self._total_train_tokens + joined.tokens(inputs)
+        self.set_to_training(model)
         parts = list(joined.passes(inputs))
         self.current_gradient_accumulation_steps = len(parts)
         losses = [super(Ordered, self).training_step(model, p, num_items_in_batch) for p in parts]
@@ -154,6 +155,7 @@ class Ordered(Ahead, Saving, Spread):
 
     def _in_micro_batches(self, model: Any, inputs: Any, scored: Any) -> torch.Tensor:
         """Return the loss of a micro-batch, and count its tokens on all processes."""
+        self.set_to_training(model)
         several, total = self._ranks.count > 1, self._total_train_tokens
         counted = inputs.pop(COUNTED, None)
         blanks = counted is None and several and self._ranks.gathered([int(is_blank(inputs))])
