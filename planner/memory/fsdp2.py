@@ -63,13 +63,14 @@ def _moments(sizes: Sizes, profile: Profile, gradients: Held) -> dict[Moment, He
 
     A unit is gathered into one buffer and then copied into its parameters. In a forward pass the
     buffer is kept until the next unit is copied; in a backward pass the next layer's buffer is
-    gathered ahead. Gradients of a unit are copied once more to be reduced.
+    gathered ahead. Gradients of a unit are copied once more to be reduced. At the loss head, the
+    last layer's weights are still there, unless they are trained and on the card.
     """
     full, ends = profile.method == "full", _ends(sizes, profile)
     layer, n = int(sizes.width * sizes.layer), profile.ranks
     between = gradients if profile.accumulates else {}
     cast = ends.largest // n if full else 0
-    head = ends.head if full else ends.head + layer
+    head = ends.head if full and profile.offload == "none" else ends.head + layer
     made = {"gathered gradients": 2 * layer + ends.waiting if full else 0}
     reduced = 2 * ends.largest + (1 + 4 // profile.width) * ends.largest // n
     return {

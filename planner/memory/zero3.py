@@ -80,7 +80,8 @@ def _by_module(sizes: Sizes, profile: Profile) -> tuple[Held, Held, Held, Held]:
     The loss head gathers its weight by itself, and releases it before the gradient of it is cast
     (`_ChunkedLogProbFunction`). Near the end of the backward pass, the embedding is gathered ahead.
     """
-    wanted = profile.engine.live + profile.engine.prefetched
+    ahead = 2 if profile.offload in ("all", "nvme") else 1  # copies from main memory come late
+    wanted = profile.engine.live + ahead * profile.engine.prefetched
     if sizes.experts:  # gathered together, then split into tensors
         wanted = max(wanted, 2 * sizes.experts)
     passing = _gathered(sizes, wanted)

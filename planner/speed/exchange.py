@@ -31,6 +31,8 @@ TENSOR_SECONDS = 1e-4
 OFFLOADED_SECONDS = 1.3e-9
 """What an optimizer in main memory takes for an element, with its transfers; the same, where two
 processes shared the host."""
+CLIPPED_SECONDS = 9e-10
+"""What FSDP2 takes to clip a gradient there, too, and to move it in float32; on an H100's host."""
 HOST_BYTES_PER_SECOND = 25e9
 """What a card gets of main memory."""
 NVME_BYTES = 28
@@ -101,11 +103,14 @@ def step_seconds(model: Sized, profile: Profile, card: Rated, hidden: float) -> 
     backward pass that DDP overlaps."""
     found = exchange(model, profile)
     took = card.links.seconds(found.stepped) if found.stepped else 0.0
+    if profile.engine.zero_stage == 1:  # the gradients of other micro-batches stay where they are
+        took += card.host * TENSOR_SECONDS * trained_tensors(model.architecture, profile)
     if found.overlaps and profile.copied:
         return max(0.0, took - hidden)
     if profile.offloads:
         own = trained_parameters(model, profile) / profile.ranks
-        took += card.host * OFFLOADED_SECONDS * own
+        clips = profile.engine.shards == "fsdp2"
+        took += (OFFLOADED_SECONDS + CLIPPED_SECONDS * clips) * own
         if profile.offload == "nvme":
             took += NVME_BYTES * own * _on_host(profile, card) / NVME_BYTES_PER_SECOND
     return took
@@ -152,7 +157,7 @@ def _modules(shape: Architecture, profile: Profile) -> int:
 
 def _hooks(shape: Architecture, profile: Profile) -> float:
     """Return what an engine's hooks take in a micro-step."""
-    if not profile.sharded:
+    if not profile.sharded or profile.engine.zero_stage == 1:
         return 0.0
     if profile.engine.shards == "fsdp2":
         return 2 * UNIT_SECONDS * _units(shape, profile)

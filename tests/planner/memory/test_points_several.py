@@ -5,7 +5,9 @@
 on, on H200s, 2026-11-27. `alone` tells whether nothing else ran on the machine. What ZeRO's stage 3
 keeps was found with these points; of the formulas of others, only the third tensor of stages 1 and
 2. `choices_several.jsonl` has more of these plans, on H100s, 2026-11-28; nothing was fitted to
-them.
+them. `several_again.jsonl` and `choices_again.jsonl` are of the day after, on two H100s and two
+H200s: what ZeRO's stage 3 and FSDP2 hold of weights in main memory was mended with two of them.
+Those with `in_place` ran since large gradients are exchanged where they are.
 """
 
 import json
@@ -15,6 +17,9 @@ from typing import Any
 
 from planner.memory import Profile, estimate
 from planner.memory.facts import Estimate
+from planner.memory.shares import small_elements
+from planner.memory.trainable import trained_parameters
+from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
 from planner.search.budget import kept_besides
 from tests.gpu.several.choices import Search
 from tests.gpu.several.line import Line
@@ -40,12 +45,23 @@ class Point(ranks.Point):
     @property
     def error(self) -> float:
         """Predicted over measured peak, less 1."""
-        return self.estimate.peak.peak_bytes / self.measured - 1
+        return (self.estimate.peak.peak_bytes + self.copied_then) / self.measured - 1
+
+    @property
+    def copied_then(self) -> int:
+        """What copies of gradients took more when it ran, in bytes."""
+        one = self.profile
+        if not (one.copied and one.ranks > 1 and one.pass_tokens) or self.told.get("in_place"):
+            return 0
+        trained = trained_parameters(self.model, one)
+        now = small_elements(self.model.architecture, one, ALONE_ELEMENTS - 1)
+        counts = (min(size, TRAVELING_ELEMENTS) for size in (trained, now))
+        return one.adapter_width * (next(counts) - next(counts))
 
 
 @cache
 def lines() -> tuple[Point, ...]:
-    return tuple(_line(told) for told in read("several"))
+    return tuple(_line(told) for name in ("several", "several_again") for told in read(name))
 
 
 def _line(told: dict[str, Any]) -> Point:
@@ -76,19 +92,25 @@ def read(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
 
 
+def every() -> tuple[Point, ...]:
+    names = ("choices", "choices_several", "choices_again")
+    return (*lines(), *(one for name in names for one in plans(name)))
+
+
 def test_there_are_thirty_points_of_several_ranks() -> None:
-    several = [one for one in (*lines(), *plans()) if one.profile.ranks > 1]
+    several = [one for one in every() if one.profile.ranks > 1]
     engines = {one.profile.parallel for one in several}
     assert engines == {"ddp", "zero1", "zero2", "zero3", "fsdp2"}
     assert {one.profile.ranks for one in several} == {2, 4}
-    assert len(several) == 28
+    assert {one.profile.offload for one in several} == {"none", "optimizer", "all"}
+    assert len(several) == 73
 
 
 def test_the_peaks_of_each_rank_are_met() -> None:
-    errors = {one.name: one.error for one in (*lines(), *plans())}
+    errors = {one.name: one.error for one in every()}
     for name, error in sorted(errors.items(), key=lambda item: item[1]):
         print(f"{error:+.1%} {name}")
-    several = [one.error for one in (*lines(), *plans()) if one.profile.ranks > 1]
+    several = [one.error for one in every() if one.profile.ranks > 1]
     assert sum(map(abs, several)) / len(several) <= 0.01
     assert max(errors.values()) <= 0.02
     assert min(several) >= -0.02
@@ -103,7 +125,10 @@ def test_the_peaks_of_chosen_plans_and_others_are_met() -> None:
 
 
 def test_what_the_allocator_keeps_is_met_within_a_sixth() -> None:
-    for one in (*lines(), *plans()):
+    """Of what offloads nothing and has blocks of the same sizes in every step; without segments
+    that grow, which a lock asks for where memory is scarce."""
+    steady = (one for one in lines() if not one.profile.offloads and "=off" not in one.name)
+    for one in (*steady, *plans()):
         found = one.estimate
         kept = found.peak.peak_bytes + kept_besides(found, one.profile.engine)
         print(f"{kept / one.told['reserved_bytes'] - 1:+.1%} {one.name}")
