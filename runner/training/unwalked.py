@@ -1,8 +1,8 @@
-"""The part of a trainer that spares walks through all modules of the model.
+"""The part of a trainer that avoids walks through all modules of the model.
 
-transformers sets every module to training before each micro-batch, and looks through all parameters
-twice a step: to clip gradients, and to clear them. A model with an adapter has thousands of
-modules, and a card waits meanwhile.
+transformers sets every module to training before each micro-batch, and visits every parameter twice
+a step, to clip gradients and to clear them. A model with an adapter has thousands of modules, and
+the card waits meanwhile.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,10 @@ class Unwalked(_Base):  # type: ignore[misc]  # transformers ships no types that
         evaluation."""
         if not self._trained:
             self._trained = tuple(one for one in self.model.parameters() if one.requires_grad)
-            self._spare(model)
+            self._shorten(model)
         model.train()
 
-    def _spare(self, model: Any) -> None:
+    def _shorten(self, model: Any) -> None:
         """Let a model that is in training stay so without a walk, and clear gradients without one.
 
         An engine around the model does not know its mode. All modules are set once, since PEFT
