@@ -26,6 +26,7 @@ from runner.environments.variables import on_cpu
 from runner.runs.pipe import Line
 from tests import held
 from tests.children import ended
+from tests.gpu.several.busy import Busy
 
 SETTINGS = Train(
     micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-3, schedule="cosine",
@@ -87,6 +88,8 @@ class Case:
     """Of AdamW. With a larger one, the rounding of a gradient that is zero does not make a step."""
     in_order: bool = False
     """Whether rows come in the order in which they are made."""
+    profiled: bool = False
+    """Whether some steps are profiled, and the links are timed at the end."""
     bare: bool = False
     """Whether a plain script with the same engine trains (`tests.gpu.several.bare`)."""
 
@@ -150,12 +153,15 @@ class _Kept(Line):
         self.sent: list[dict[str, Any]] = []
         self.first: dict[str, int] = {}
         """The peaks up to the end of the first step."""
+        self.busy = Busy() if case.profiled else None
 
     def send(self, kind: Any, **fields: Any) -> None:
         """Keep an event."""
         self.sent.append({"kind": kind, **fields})
         if kind != "step":
             return
+        if self.busy:
+            self.busy.step(fields["step"])
         if fields["step"] == 1:
             self.first = held.memory(reset=True)
         if fields["step"] == self._case.stop_after:
@@ -199,8 +205,18 @@ def main(folder: Path) -> int:
             "result": str(result.folder), "stopped": result.stopped, "steps": result.steps,
             "first": line.first, **held.memory(),
         }  # fmt: skip
+        if line.busy:
+            found |= {"busy": line.busy.found, "exchanged": _exchanged(case, ranks)}
         (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))
     return 75 if result.stopped else 0
+
+
+def _exchanged(case: Case, ranks: Any) -> list[dict[str, Any]]:
+    """Return the times of the operations by which an engine exchanges tensors."""
+    from planner.parallelism.engine import of_engine
+    from runner.rehearse.exchange import exchanged
+
+    return [asdict(one) for one in exchanged(of_engine(case.engine), ranks)]
 
 
 def _alone() -> Any:

@@ -11,6 +11,7 @@ import pytest
 
 from planner.catalogue.lookup import find_accelerator
 from tests.gpu.several import __main__ as several
+from tests.gpu.several import busy
 from tests.gpu.several.bases import base
 from tests.gpu.several.line import Line, lines
 from tests.gpu.several.predicted import predicted
@@ -66,6 +67,11 @@ def test_the_table_sets_lines_against_one_card_and_a_bare_script() -> None:
     assert "FAILED: zero3 full Qwen2.5-1.5B: out of memory" in said
 
 
+def test_what_happens_at_once_counts_once() -> None:
+    found = busy.joined([(7, 9), (0, 3), (2, 5), (5, 6), (1, 2)])
+    assert found == [(0, 6), (7, 9)] and busy.total(found) == 8
+
+
 @pytest.mark.slow
 def test_every_line_of_the_tables_has_a_prediction() -> None:
     for table in several.TABLE.parent.glob("*.txt"):
@@ -91,7 +97,7 @@ def test_a_bare_script_learns_what_the_runner_does(tmp_path: Path) -> None:
     table, out = tmp_path / "lines.txt", tmp_path / "out.jsonl"
     table.write_text(
         "ddp lora Qwen2.5-1.5B bare=2 steps=5\n"
-        "zero2 full Qwen2.5-1.5B rows=passes bare=1 steps=5\n"
+        "zero2 full Qwen2.5-1.5B rows=passes bare=1 profile=1 steps=9\n"
         "zero3 lora Qwen2.5-1.5B bare=1 steps=5\n"
         "fsdp2 full Qwen2.5-1.5B bare=1 steps=5\n"
     )
@@ -106,5 +112,8 @@ def test_a_bare_script_learns_what_the_runner_does(tmp_path: Path) -> None:
             assert bare["losses"] == pytest.approx(one["losses"], rel=1e-5)
             assert bare["shares"] == one["shares"]
             assert bare["tokens_per_step"] == one["tokens_per_step"]
+    profiled = found[1]
+    assert "allreduce" in profiled["busy"]["host"] and profiled["busy"]["kernels"] == 0
+    assert {one["collective"] for one in profiled["exchanged"]} >= {"all-reduce"}
     subprocess.run(program, cwd=ROOT, check=True)
     assert len(out.read_text("utf-8").splitlines()) == 4

@@ -13,6 +13,7 @@
 | `layers` | of the model, at its full width; 0 for all | 0 |
 | `bare` | pairs with a plain script with the same engine, order alternated | 0 |
 | `most` | seconds after which a training is ended | 150 |
+| `profile` | profile some steps and time the links, if 1; such a line is slower | 0 |
 | `resumes` | stop after a third of the steps and resume from the checkpoint, if 1 | 0 |
 """
 
@@ -33,7 +34,7 @@ TINY: Mapping[str, Any] = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 512,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
 }  # fmt: skip
-_MEASURED = ("bare=", "steps=", "most=", "resumes=")
+_MEASURED = ("bare=", "steps=", "most=", "profile=", "resumes=")
 """Keys that change only how a line is measured."""
 PERSISTENT_ELEMENTS = 100_000
 """Below so many, ZeRO stage 3 does not share a parameter: DeepSpeed's default."""
@@ -104,6 +105,7 @@ class Line:
             held_out=0, rank=16, saves=bool(self.number("resumes", 0)),
             pass_tokens=micro * length if passes else 0,
             persistent=0 if self.tiny else PERSISTENT_ELEMENTS,
+            profiled=bool(self.number("profile", 0)),
         )  # fmt: skip
         return case.at(work, settings=self._settings(case))
 

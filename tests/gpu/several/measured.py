@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def measured(line: Line, base: Path, work: Path) -> Measured:
         "settings": case.train.model_dump(mode="json"), "resumed_at": len(before),
     }  # fmt: skip
     told["losses"] = before + told["losses"]
+    told |= {key: found[0][key] for key in ("busy", "exchanged") if key in found[0]}
     if bare:
         told["bare"] = bare
     return told | {"seconds": round(time.monotonic() - began, 1)}
@@ -85,11 +86,23 @@ def told(found: Mapping[str, Any]) -> str:
         )
         for one in found["by_rank"]
     ]
+    profiled = "".join(_profiled(found))
     losses = " ".join(f"{one:.4f}" for one in found["losses"][:: max(1, len(found["losses"]) // 4)])
     bare = "".join(f", bare {one['step_seconds']:.3f} s" for one in found.get("bare", ()))
     return (
         f"{found['line']}: {found['step_seconds']:.3f} s{bare}, "
         f"{found['tokens_per_step'] / max(found['step_seconds'], 1e-9):,.0f} tokens/s, "
         f"GiB allocated/reserved/outside/host {' '.join(peaks)}, losses {losses}, "
-        f"{found['shares']['wrapper']}, {found['seconds']} s"
+        f"{found['shares']['wrapper']}, {found['seconds']} s{profiled}"
     )
+
+
+def _profiled(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a profile tells, if there is one."""
+    if busy := found.get("busy"):
+        names = ("step_seconds", "computes", "exchanges", "both")
+        yield ", profiled: " + ", ".join(f"{name} {busy[name] * 1e3:.1f} ms" for name in names)
+        yield f", {busy['kernels']:.0f} kernels\n{busy['host']}"
+    for one in found.get("exchanged", ()):
+        rate = one["sent_bytes"] / one["seconds"] / GIB
+        yield f"\n{one['collective']} of {one['tensor_bytes'] / GIB:.3f} GiB: {rate:.1f} GiB/s"
