@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,35 @@ def test_nohup_keeps_a_run_alive(tmp_path: Path) -> None:
     until(lambda: happened(folder, "train", "step"))
     terminal.close()
     until(lambda: happened(folder, "run", "done"))
+
+
+def detached(folder: Path) -> list[int]:
+    """Return the supervisors that run in sessions of their own in a folder."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            if b"runner" in words and (place / "cwd").readlink() == folder:
+                found.append(int(place.name))
+    return found
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_run_that_is_starting_outlives_its_terminal_and_no_ctrl_c(
+    closed: bool, tmp_path: Path
+) -> None:
+    few = {"gguf": [], "merge": False, "evaluate": False, "samples": 0}
+    folder = small(tmp_path, **{f"results__{name}": value for name, value in few.items()})
+    assert tunelock(folder, "plan").returncode == 0
+    terminal = Tmux(folder, shlex.join(command("run")))
+    until(lambda: bool(detached(folder)))
+    if closed:
+        terminal.close()
+        until(lambda: happened(folder, "run", "done"))
+    else:
+        terminal.press("C-c")
+        until(lambda: not detached(folder), 60)
+        assert not happened(folder, "train", "step")
 
 
 @pytest.mark.skipif(not loopback.available(), reason="needs root and an OpenSSH server")
