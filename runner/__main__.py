@@ -7,6 +7,7 @@ then detaches from the parent's terminal.
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,9 @@ def main(text: str) -> int:
 
 
 def _send(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    """Send a line to the parent. If its terminal closed meanwhile, the run continues without it."""
+    with suppress(BrokenPipeError):
+        os.write(1, json.dumps(line).encode() + b"\n")
 
 
 def _detach(log: Path) -> None:

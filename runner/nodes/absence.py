@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from lockfiles.errors import Interrupted, RunFailed, TunelockError
+from lockfiles.errors import Interrupted, RunFailed, Stopped, TunelockError
 from lockfiles.harmless import one_line
 from runner.nodes import knock, refusal
 from runner.nodes.channel import Channel, Message, proof, proves
@@ -29,13 +29,16 @@ def passed_on(node: Node, lock: str, tell: Callable[[str], object]) -> Iterator[
     """Send an error that is raised inside to machine 0, and raise it again once machine 0 has it,
     after TOLD_SECONDS, or at Ctrl-C.
 
-    `lock` is the digest of the lock; `tell` gets a line if machine 0 is not there yet. Ctrl-C
-    inside is reported only if machine 0 is there.
+    `lock` is the digest of the lock; `tell` gets a line if machine 0 is not there yet. A stop
+    inside (Ctrl-C, SIGTERM or SIGHUP) is reported only if machine 0 is there.
     """
     try:
         yield
     except KeyboardInterrupt:
         once(node, lock, Interrupted("The command was interrupted before it joined the run."))
+        raise
+    except SystemExit:  # at SIGTERM or SIGHUP
+        once(node, lock, stopped())
         raise
     except Exception as fault:
         unexpected = RunFailed(f"The command failed unexpectedly (`{type(fault).__name__}`).")
@@ -94,6 +97,11 @@ def is_proven(message: Message, nonce: str, *keys: str) -> bool:
     """Return whether a machine's message shows that it has one of the keys."""
     said = [message.get(name) for name in _FIELDS]
     return any(proves(key, message.get("proof"), UNABLE, nonce, *said) for key in keys)
+
+
+def stopped() -> Stopped:
+    """Return the error of a machine that is stopped before it joins."""
+    return Stopped("The command was stopped before it joined the run.")
 
 
 def error(rank: int, host: str, message: Message) -> TunelockError:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lockfiles.errors import RunFailed, Stopped, TunelockError, UsageProblem
+from lockfiles.errors import RunFailed, TunelockError, UsageProblem
 from lockfiles.fixes import Advice, Option
 from runner.nodes import absence, knock, refusal
 from runner.nodes.channel import Channel, Message, new_secret, proof, proves
@@ -49,7 +49,7 @@ def join(
     until, said_at = begun + JOIN_SECONDS, begun + _SAID_SECONDS
     while time.monotonic() < until:
         if stopping():
-            problem = _stopped()
+            problem = absence.stopped()
             absence.once(node, lock, problem)
             raise problem
         if done():
@@ -124,7 +124,7 @@ def _secret(nodes: Path, stopping: Callable[[], bool]) -> str:
     until = time.monotonic() + _SECRET_SECONDS
     while not (secret := _read(nodes)):
         if stopping():
-            raise _stopped()
+            raise absence.stopped()
         if time.monotonic() > until:
             raise UsageProblem(
                 f"The run folder `{nodes.parent}` is not to be found on `{socket.gethostname()}`.",
@@ -152,7 +152,3 @@ def _read(nodes: Path) -> str:
             return folder.read(SECRET, SECRET_BYTES).decode("ascii", "replace")
     except OSError:
         return ""
-
-
-def _stopped() -> Stopped:
-    return Stopped("The command was stopped before it joined the run.")

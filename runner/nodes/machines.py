@@ -42,6 +42,8 @@ class Waits:
 
     join: float = 1800.0
     """For all machines to join."""
+    again: float = 120.0
+    """For a machine that has joined, and was lost while no stage ran on it, to join again."""
     hello: float = 90.0
     """For a machine that has connected to say who it is."""
     lost: float = 60.0
@@ -91,6 +93,8 @@ class Machines:
     _refusal: TunelockError | None = None
     _unable: set[int] = field(default_factory=set)
     """The machines that said that they do not take part."""
+    _left: dict[int, tuple[float, str]] = field(default_factory=dict)
+    """The machines that may join again: when each was lost, and a sentence that says so."""
     _doubted: set[int] = field(default_factory=set)
     _complete: bool = False
     """Whether all machines have joined once."""
@@ -110,14 +114,15 @@ class Machines:
     def gather(self, tell: Callable[[int], None], stopping: Callable[[], bool]) -> None:
         """Wait until every machine has joined, or a stop was requested.
 
-        `tell` gets the number of those that have. Raises RunFailed if one is lost or does not come,
-        and the error of one that cannot take part.
+        `tell` gets the number of those that have. Raises RunFailed if one does not come, or was
+        lost and does not come again, and the error of one that cannot take part.
         """
         until, told = time.monotonic() + self.waits.join, -1
         while not stopping():
             if (count := self.joined()) != told:
                 tell(count)
                 told = count
+            self._give_up_lost()
             if self._refusal:
                 raise self._refusal
             if count == self.node.count - 1:
@@ -251,6 +256,7 @@ class Machines:
                 return f"machine {rank} has already joined, as `{before.host}`"
             if before and before.ends is None:
                 return f"machine {rank} was lost, and its run has not ended yet"
+            self._left.pop(rank, None)
             channel.send(WELCOME, proof=proof)
             self._others[rank] = _Other(rank, host, channel, Ends(host, {}))
         return ""
@@ -297,7 +303,21 @@ class Machines:
                 self._failure = self._failure or self._lost(other, 0.0 if closed else silent)
             else:  # it may join again
                 other.channel.close()
+                self._let_go(other, self._lost(other, 0.0 if closed else silent))
+
+    def _let_go(self, other: _Other, text: str) -> None:
+        """Forget a lost machine, unless it has joined again; `text` says that it is lost."""
+        with self._joining:
+            if self._others.get(other.rank) is other:
                 del self._others[other.rank]
+                self._left[other.rank] = time.monotonic(), text
+
+    def _give_up_lost(self) -> None:
+        """End the run if a machine was lost, and has not joined again in time."""
+        for at, text in list(self._left.values()):
+            if time.monotonic() - at > self.waits.again:
+                fix = Advice("run the same command again on every machine")
+                self._refusal = self._refusal or RunFailed(text, fix=fix)
 
     def _lost(self, other: _Other, silent_seconds: float) -> str:
         """Return that a machine is lost, as a sentence."""

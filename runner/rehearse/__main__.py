@@ -7,7 +7,6 @@ Each process writes its result to a file next to the job (`runner.rehearse.resul
 import json
 import os
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -22,6 +21,7 @@ from planner.parallelism.engine import of_engine
 from planner.setup.setup import Profile
 from runner.engines.engine import Engine, named
 from runner.engines.ranks import PEER_LOST
+from runner.environments.lifeline import end_with_parent
 from runner.rehearse.case import Case
 from runner.rehearse.results import Results
 from runner.runs import holders
@@ -95,18 +95,8 @@ def _compare(asked: Mapping[str, Any], results: Results) -> None:
         results.add(line)
 
 
-def end_with_parent() -> None:
-    """End this process when the one that started the rehearsal ends: its end of stdin closes."""
-
-    def wait() -> None:
-        if not os.read(0, 1):
-            os._exit(PEER_LOST)
-
-    threading.Thread(target=wait, daemon=True, name="parent").start()
-
-
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_parent(PEER_LOST)
     holders.hold(Path(sys.argv[1]).parent)
     try:
         sys.exit(main(Path(sys.argv[1])))

@@ -16,6 +16,7 @@ from typing import Any
 from lockfiles.lock import TrainingLock
 from runner.engines.engine import named
 from runner.engines.meeting import ENDS_VARIABLE, read_ends
+from runner.environments.lifeline import lifeline
 from runner.environments.variables import environment
 from runner.rehearse import results
 from runner.runs import holders
@@ -89,15 +90,13 @@ def _started(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Start the processes, and leave none of them alive.
 
-    Their stdin is a pipe that nobody writes to: when this process ends, however that happens, they
-    read its end and exit (`runner.rehearse.__main__`).
+    They end with this process, too (`runner.rehearse.__main__`).
     """
-    theirs, ours = os.pipe()
-    try:
+    with lifeline() as line:
         with (folder / _LOG).open("wb") as log:
             child = subprocess.Popen(
                 [sys.executable, "-P", *words],
-                stdin=theirs,
+                stdin=line,
                 stdout=log,
                 stderr=log,
                 env=variables,
@@ -107,9 +106,6 @@ def _started(
             yield child
         finally:
             _end(child, folder)
-    finally:
-        os.close(theirs)
-        os.close(ours)
 
 
 def _followed(

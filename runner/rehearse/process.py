@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from planner.machines.facts import MachineFacts
 from planner.machines.probes import kept
+from runner.environments.lifeline import lifeline
 from runner.environments.packages import TRAINING
 from runner.environments.variables import on_cpu
 
@@ -35,14 +36,15 @@ def with_process(
 def _measured() -> int:
     """Return the peak memory of a process that trains a tiny model; 0 where that fails."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "runner.rehearse.tiny"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=on_cpu(),
-            timeout=LIMIT_SECONDS,
-        )
+        with lifeline() as line:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "runner.rehearse.tiny"],
+                stdin=line,
+                capture_output=True,
+                text=True,
+                env=on_cpu(),
+                timeout=LIMIT_SECONDS,
+            )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     last = (done.stdout.split() or [""])[-1]

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from runner.environments.collecting import importing
+from runner.environments.lifeline import end_with_parent
 from runner.environments.unused import QUANTIZES, hide
 
 
@@ -29,4 +30,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent(1)
     main()

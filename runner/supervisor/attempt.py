@@ -266,7 +266,8 @@ class Attempt:
     def _stopped(self) -> TunelockError:
         if self.stop.signal == signal.SIGINT:
             return Interrupted("The run was interrupted. It can be resumed.", fix=RESUMES)
-        return Stopped("The run was stopped. It can be resumed.", fix=RESUMES)
+        why = " because its terminal or session ended" * (self.stop.signal == signal.SIGHUP)
+        return Stopped(f"The run was stopped{why}. It can be resumed.", fix=RESUMES)
 
     def _publish(self, at: StagePlace) -> None:
         for name in PUBLISHED:

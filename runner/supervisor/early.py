@@ -13,6 +13,7 @@ from runner.engines.engine import engine_of
 from runner.environments.unused import unused
 from runner.environments.variables import environment
 from runner.runs.kind import of_kind
+from runner.supervisor.signals import without_hang_up
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ def started(lock: Lock, stage: Stage, run: Path, log: int) -> Early:
     if isinstance(lock, TrainingLock):
         modules.append(f"runner.training.{lock.objective.name}")
     own = environment(lock, online=of_kind(stage.kind).online)
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "runner.stages.ahead", str(run), *modules],
-        env=own | dict(engine_of(lock, stage.kind).variables),
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        process_group=0,
-        bufsize=0,
-    )
+    with without_hang_up():
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "runner.stages.ahead", str(run), *modules],
+            env=own | dict(engine_of(lock, stage.kind).variables),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+            bufsize=0,
+        )
     return Early(stage.id, child)

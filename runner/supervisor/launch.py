@@ -1,10 +1,10 @@
 """Runs one stage in its own processes: writes its events to the file and forwards a stop to it.
 
 The process is started with `python -P`, so that a `torch.py` in the current folder is never
-imported, and in its own process group, so that a Ctrl-C reaches only the supervisor. The stage is
-always stopped the same way: by SIGTERM, then by SIGKILL to its process group when its time is up.
-Workers that it starts in sessions of their own, as torchrun does, are found by the lock that each
-holds on the run folder, and are signaled one by one.
+imported, and in its own process group and without SIGHUP, so that a Ctrl-C or a closed terminal
+reaches only the supervisor. The stage is always stopped the same way: by SIGTERM, then by SIGKILL
+to its process group when its time is up. Workers that it starts in sessions of their own, as
+torchrun does, are found by the lock that each holds on the run folder, and are signaled one by one.
 """
 
 import math
@@ -27,6 +27,7 @@ from runner.runs.heartbeat import BEAT_SECONDS
 from runner.runs.safe_folder import OwnFolder
 from runner.supervisor.early import Early
 from runner.supervisor.processes import POLL_SECONDS, Processes
+from runner.supervisor.signals import without_hang_up
 
 _BLOCK_BYTES = 1 << 16
 """How much is read from the pipe at once."""
@@ -119,14 +120,15 @@ def _started(
         return program.early.child
     log = opened_log(supervision.folder, supervision.log)
     try:
-        return subprocess.Popen(
-            [sys.executable, "-P", *program.arguments],
-            env=program.environment | paths,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            process_group=0,
-        )
+        with without_hang_up():
+            return subprocess.Popen(
+                [sys.executable, "-P", *program.arguments],
+                env=program.environment | paths,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+            )
     finally:
         os.close(log)
 

@@ -1,4 +1,4 @@
-"""Turns signals into a request to stop a run."""
+"""Turns signals into a request to stop a run; keeps a hang-up away from its stages."""
 
 import signal
 import time
@@ -43,15 +43,33 @@ class Stop:
 
 @contextmanager
 def stops() -> Iterator[Stop]:
-    """Turn SIGTERM and SIGINT into a stop request for the running stage."""
+    """Turn SIGTERM, SIGINT and SIGHUP into a stop request for the running stage.
+
+    SIGHUP says that the terminal or the login session ended. Where it is ignored, as under `nohup`,
+    it stays ignored.
+    """
     stop = Stop()
+    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)
 
     def ask(number: int, _: object) -> None:
         stop.ask(number)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def without_hang_up() -> Iterator[None]:
+    """Start processes that SIGHUP does not reach: a login session that ends may send it to all of
+    its processes, and a stage should save a checkpoint first, when its supervisor stops it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -94,8 +94,8 @@ def run(
     `begun` is called once the folder is locked, before the first stage, with the folder and the
     byte offset in `events.jsonl` where this run's events start. `tell` gets a line if this is
     machine 0 of several, and the run ends before it has begun on all. `leaving` is called before a
-    folder that was made for such a run is removed. Raises the TunelockError that
-    ended the run: Stopped after SIGTERM, Interrupted after Ctrl-C, else that of the failed stage.
+    folder that was made for such a run is removed. Raises the TunelockError that ended the run:
+    Stopped after SIGTERM or SIGHUP, Interrupted after Ctrl-C, else that of the failed stage.
     """
     content = text.read(order.lock)
     lock = locks.parse(content, name=str(order.lock))

@@ -18,6 +18,7 @@ from lockfiles.errors import RunFailed, UsageProblem
 from lockfiles.fixes import Command, Option
 from planner.memory import Estimate
 from planner.setup.setup import Profile
+from runner.environments.lifeline import lifeline
 from runner.environments.variables import child_environment
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "bitsandbytes")
@@ -76,12 +77,14 @@ def run(asked: object) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         job.write_text(json.dumps(asked), encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "runner.trace", str(job)],
-            capture_output=True,
-            text=True,
-            env=child_environment() | {"CUDA_VISIBLE_DEVICES": ""},
-        )
+        with lifeline() as line:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "runner.trace", str(job)],
+                stdin=line,
+                capture_output=True,
+                text=True,
+                env=child_environment() | {"CUDA_VISIBLE_DEVICES": ""},
+            )
     if done.returncode:
         raise RunFailed(
             "This model's class could not be traced.", fix=Option("--trace", to="leave out")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.setup.setup import Profile
+from runner.environments.lifeline import end_with_parent
 
 
 def main(job: Path) -> None:
@@ -33,6 +34,7 @@ def _profile(fields: dict[str, Any]) -> Profile:
 
 
 if __name__ == "__main__":
+    end_with_parent(1)
     try:
         main(Path(sys.argv[1]))
     except Exception as problem:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import peft_model
+from peft import PeftModel, peft_model
 from safetensors.torch import save_file
 from transformers import PreTrainedModel, modeling_utils
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
@@ -102,6 +102,8 @@ class Saving(_Base):  # type: ignore[misc]  # transformers ships no types that m
         return sum(one.nbytes for one in (*trained, *states) if isinstance(one, torch.Tensor))
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if isinstance(self.model, PeftModel):
+            state_dict = _without_frozen(self.model, state_dict)
         with _written_by(self.writer) if self.writer and self._copied else nullcontext():
             super()._save(output_dir, state_dict)
 
@@ -119,6 +121,15 @@ class Saving(_Base):  # type: ignore[misc]  # transformers ships no types that m
         if self.writer:
             self.writer.wait()
         super()._load_best_model()
+
+
+def _without_frozen(model: PeftModel, tensors: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the tensors of a model (by default all) without its frozen parameters: where all
+    biases are trained, PEFT would also save those of a vision tower, which are not."""
+    every = model.named_parameters(remove_duplicate=False)
+    frozen = {name for name, one in every if not one.requires_grad}
+    kept = model.state_dict() if tensors is None else tensors
+    return {name: one for name, one in kept.items() if name not in frozen}
 
 
 def copy(value: Any) -> Any:

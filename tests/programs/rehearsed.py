@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from runner.engines.ranks import PEER_LOST
+from runner.environments.lifeline import end_with_parent
 from runner.rehearse import __main__ as worker
 from runner.rehearse import measure
 from runner.rehearse.results import Results
@@ -55,6 +57,6 @@ def _break(how: str) -> None:
 
 
 if __name__ == "__main__":
-    worker.end_with_parent()
+    end_with_parent(PEER_LOST)
     holders.hold(Path(sys.argv[1]).parent)
     sys.exit(main(Path(sys.argv[1])))

@@ -23,6 +23,11 @@ def asleep(line: Line) -> None:
     _wait_for_sigterm(line, lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
 
+def hung_up(line: Line) -> None:
+    """Get SIGHUP and wait for SIGTERM, then tell a checkpoint."""
+    _wait_for_sigterm(line, lambda: os.kill(os.getpid(), signal.SIGHUP))
+
+
 def _wait_for_sigterm(line: Line, once_started: Callable[[], None]) -> None:
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
@@ -126,7 +131,7 @@ def _beat_until_asked(line: Line, gone: Callable[[], bool]) -> None:
 STAGES: dict[str, Callable[..., None]] = {
     one.__name__: one
     for one in (
-        until_stopped, asleep, beating, in_native_code, deaf_with_child, long_event,
+        until_stopped, asleep, hung_up, beating, in_native_code, deaf_with_child, long_event,
         until_broken, filling_disk, resumable, stuck, deaf, one_of_two_is_stopped,
     )
 }  # fmt: skip

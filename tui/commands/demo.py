@@ -20,7 +20,8 @@ from tui.terminal.fit import columns_of
 def command(into: Path, files_only: bool, fresh: bool) -> None:
     """Fine-tune a small built-in model on real rows, in minutes and offline.
 
-    Plans, trains, evaluates, merges, exports a GGUF file, and shows answers of the model.
+    Plans, trains, evaluates, merges, exports a GGUF file, and shows answers of the model. If it is
+    stopped, run the same command again to resume.
     """
     from runner.demo import files
 

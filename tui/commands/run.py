@@ -20,7 +20,9 @@ from tui.terminal import output
     help="The folder for run folders.",
 )  # fmt: skip
 @click.option(
-    "--foreground", is_flag=True, help="Run in this process; the default without a terminal."
+    "--foreground",
+    is_flag=True,
+    help="Run in this process, which stops if the terminal closes; the default without a terminal.",
 )
 @click.option("--fresh", is_flag=True, help="Start over: run finished stages again.")
 @click.option(

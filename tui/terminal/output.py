@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from lockfiles.errors import TunelockError, UsageProblem
 from lockfiles.harmless import escaped, json_text, one_line
-from tui.terminal import streams
+from tui.terminal import signals, streams
 
 TRACEBACK = "TUNELOCK_TRACEBACK"
 """The environment variable that enables tracebacks."""
@@ -83,7 +83,8 @@ def guarded(command: Callable[[], object]) -> NoReturn:
     try:
         streams.prepare(note)
         try:
-            command()
+            with signals.ending():
+                command()
         except KeyboardInterrupt:
             code = 130
             note("interrupted")

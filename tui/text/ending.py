@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 KILLED = "killed"
 """A run whose processes ended without an event, as after `kill -9` or a restart."""
-_KILLED_WORDS = "its processes were killed, or this machine was restarted"
+_KILLED_WORDS = (
+    "its processes were killed (main memory ran out, or a login session or batch job ended), or "
+    "this machine was restarted"
+)
 _RECEIPT = "receipt.json"
 _MOST_LOCKS, _MOST_NAME_CHARS = 64, 40
 _MOST_LOCK_BYTES = 4 * files.MIB

@@ -11,6 +11,8 @@ from typing import Any
 
 import llama_cpp
 
+from runner.environments.lifeline import end_with_parent
+
 Job = Mapping[str, Any]
 TEMPLATE_KEY = "tokenizer.chat_template"
 
@@ -66,4 +68,5 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent(1)
     main(Path(sys.argv[1]))

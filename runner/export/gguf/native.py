@@ -11,6 +11,7 @@ from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
 from lockfiles.fixes import Advice, Command
+from runner.environments.lifeline import lifeline
 from runner.environments.variables import child_environment
 
 TAIL_LINES = 12
@@ -39,9 +40,9 @@ def run_child(job: Mapping[str, Any]) -> Any:
         command = [sys.executable, "-P", "-m", "runner.export.gguf", str(path)]
         # Without a backtrace the end of the log shows the failed assertion.
         environment = child_environment() | {"GGML_NO_BACKTRACE": "1"}
-        with log.open("wb") as stream:
+        with log.open("wb") as stream, lifeline() as line:
             code = subprocess.run(
-                command, stdout=stream, stderr=stream, env=environment, check=False
+                command, stdin=line, stdout=stream, stderr=stream, env=environment, check=False
             ).returncode
         if code != 0 or not result.is_file():
             raise RunFailed(

@@ -130,6 +130,18 @@ def test_biases_outside_of_layers_are_trained(
     assert saved(every[-1])[f"base_model.model.{bias}.bias"].any(), "it was zero and still is"
 
 
+@pytest.mark.parametrize("family", ["qwen3_vl", "glm_moe_dsa"])
+def test_an_adapter_has_the_biases_that_were_trained(
+    family: str, made: Make, tmp_path: Path
+) -> None:
+    """Those of a vision tower and of an indexer are frozen."""
+    every = cases(made(family), tmp_path, ["ddp", "zero2", "zero3", "fsdp2"], **BIASED)
+    ranks.run_all(every)
+    alone, *others = (saved(one).keys() for one in every)
+    assert not [name for name in alone if "visual" in name or "indexer" in name]
+    assert [one ^ alone for one in others] == [set()] * len(others)
+
+
 def test_the_best_of_them_is_the_result(made: Make, tmp_path: Path) -> None:
     fast = {"keep": "best", "learning_rate": 10.0, "warmup_ratio": 0.9}
     changes = BIASED | {"settings": BIASED["settings"] | fast, "epsilon": 1e-8}

@@ -84,9 +84,10 @@ def test_what_is_not_foreseen_is_told_too(first: Machines) -> None:
     assert "The command failed unexpectedly (`KeyError`)." in gathered(first).message
 
 
-def test_an_interrupted_check_is_told(first: Machines) -> None:
-    fail(first, KeyboardInterrupt())
-    assert gathered(first).exit_code == 130
+@pytest.mark.parametrize(("how", "code"), [(KeyboardInterrupt(), 130), (SystemExit(129), 75)])
+def test_an_interrupted_check_is_told(how: BaseException, code: int, first: Machines) -> None:
+    fail(first, how)
+    assert gathered(first).exit_code == code
 
 
 def test_the_error_is_cut_and_printable(first: Machines) -> None:

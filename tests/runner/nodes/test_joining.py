@@ -23,7 +23,7 @@ from runner.nodes.network import free_port, interface_of
 from runner.nodes.node import Node
 from runner.runs.safe_folder import OwnFolder
 
-WAITS = Waits(join=0.6, hello=2, lost=0.7, settle=0.3, end=1, part=0.3)
+WAITS = Waits(join=0.6, again=0.1, hello=2, lost=0.7, settle=0.3, end=1, part=0.3)
 
 
 class First:
@@ -150,6 +150,16 @@ def test_between_stages_a_machine_may_leave_and_join_again(first: First) -> None
     until(lambda: first.machines.joined() == 0)
     first.joined()
     first.gather()
+
+
+def test_a_machine_that_leaves_and_does_not_come_again_is_named(first: First) -> None:
+    first.joined().close()
+    until(lambda: first.machines.joined() == 0)
+    host = socket.gethostname()
+    said = rf"^Machine 1 \(`{host}`, processes 2 to 3\) ended, or its connection was closed\."
+    with pytest.raises(RunFailed, match=said) as problem:
+        first.gather()
+    assert problem.value is first.machines.kept_away, "those that start later are told"
 
 
 def test_a_machine_that_does_not_come_is_named(first: First) -> None:

@@ -144,12 +144,13 @@ def test_a_killed_process_ends_both_machines_by_name(
     assert apart(alone, tmp_path) < 1e-3
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_of_either_machine_leaves_a_checkpoint(
-    running: list[Started], alone: Path, tmp_path: Path
+    number: signal.Signals, running: list[Started], alone: Path, tmp_path: Path
 ) -> None:
     both = [trainer(run_of(tmp_path), rank) for rank in (0, 1)]
     assert listening(both) <= {"127.0.0.1", "::1"}, "processes listen where the machines meet"
-    running[1].send_signal(signal.SIGTERM)
+    running[1].send_signal(number)
     assert [one.wait(60) for one in running] == [75, 75]
     steps = [one.fields["step"] for one in events(tmp_path, "step")]
     assert events(tmp_path, "checkpoint")[-1].fields["step"] == steps[-1]

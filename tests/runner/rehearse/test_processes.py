@@ -293,7 +293,7 @@ def running(facts: PlanFacts, folder: Path, temporary: Path) -> Iterator["subpro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_process_outlives_the_command(
     number: signal.Signals, running: "subprocess.Popen[bytes]", temporary: Path
 ) -> None:

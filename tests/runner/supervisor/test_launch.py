@@ -154,6 +154,12 @@ def test_a_stopped_stage_is_woken_to_stop(run: Callable[..., Result], tmp_path: 
     assert events[-1] == ("checkpoint", {"step": 3})
 
 
+def test_a_hang_up_does_not_reach_a_stage(run: Callable[..., Result]) -> None:
+    code, events = run(*words("stage", "hung_up"), stop=True)
+    assert code == 75
+    assert events[-1] == ("checkpoint", {"step": 3})
+
+
 def test_a_stage_that_does_not_stop_is_ended_in_time(run: Callable[..., Result]) -> None:
     begun = time.monotonic()
     code, events = run(

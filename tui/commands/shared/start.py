@@ -57,7 +57,7 @@ def here(order: Order, face: Face) -> Path:
 def detached(order: Order, face: Face) -> int:
     """Start a lock's run in a separate session, follow it, and return its exit code.
 
-    Raises the error that prevented it from starting.
+    Ctrl-C stops it until its folder is known. Raises the error that prevented it from starting.
     """
     with TemporaryFile() as said:  # libraries may write before the run has its log
         supervisor = subprocess.Popen(
@@ -69,8 +69,12 @@ def detached(order: Order, face: Face) -> int:
             text=True,
         )
         assert supervisor.stdout is not None
-        with supervisor.stdout as line:
-            reply = json.loads(line.readline() or '{"error": "The run could not be started."}')
+        try:
+            with supervisor.stdout as line:
+                reply = json.loads(line.readline() or '{"error": "The run could not be started."}')
+        except KeyboardInterrupt:
+            supervisor.terminate()
+            raise
         said.seek(0)
         output.notes(said.read().decode("utf-8", "replace").splitlines())
     if "run" not in reply:
