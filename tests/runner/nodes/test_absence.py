@@ -28,7 +28,7 @@ from runner.runs.folder import Held
 from runner.runs.safe_folder import OwnFolder
 from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
 from tests.runner.engines.test_ddp import planned, until
-from tui.commands import run
+from tui.cli import app
 
 PROBLEM = DoesNotFit("It needs 90 GiB.", fix=Advice("choose another machine"))
 HOST = socket.gethostname()
@@ -110,9 +110,9 @@ def test_who_does_not_prove_the_lock_ends_nothing(first: Machines) -> None:
 
 
 def test_a_machine_without_a_lock_is_doubted(first: Machines) -> None:
-    words = ["gone.lock", "--node", "2", "--rendezvous", f"localhost:{first.node.port}"]
+    words = ["run", "gone.lock", "--node", "2", "--rendezvous", f"localhost:{first.node.port}"]
     with pytest.raises(UsageProblem, match=r"`gone.lock` does not exist\."):
-        run.command.main(words, standalone_mode=False)
+        app.main(words, standalone_mode=False)
     until(lambda: first._doubted == {2}, 5)
     assert first.unable is None
 
