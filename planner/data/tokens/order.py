@@ -12,7 +12,7 @@ from functools import lru_cache
 WORD = 2**64
 GAMMA = 0x9E3779B97F4A7C15
 KEPT_ROWS = 20_000
-"""Up to so many rows, the orders of the last epochs are kept: a search asks for them for each plan."""
+"""Orders of up to so many rows are kept for a while: a search needs the same ones for each plan."""
 SPLIT_STREAM, EPOCH_STREAM, GENERAL_STREAM = 1, 2, 3
 
 
