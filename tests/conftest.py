@@ -49,7 +49,7 @@ A test that trains in a process of its own says so with `pytest.importorskip("tr
 WHOLE = {"journeys", "trust", "fuzz", "gpu"}
 """Folders of tests that run whole commands again and again. `--quick` does not collect them."""
 
-FIRST = ("journeys", "wizard")
+FIRST = ("journeys", "wizard", "terminal")
 """Folders whose files take longest, in the order in which they are run before all others."""
 
 HUB = "hub"

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -71,7 +72,8 @@ def _ended(
     try:
         return int(answer.readline())
     except TimeoutError:
-        os.kill(child, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(child, signal.SIGKILL)
         _server.cache_clear()
         raise subprocess.TimeoutExpired(request, timeout or 0) from None
 
