@@ -49,6 +49,9 @@ A test that trains in a process of its own says so with `pytest.importorskip("tr
 WHOLE = {"journeys", "trust", "fuzz", "gpu"}
 """Folders of tests that run whole commands again and again. `--quick` does not collect them."""
 
+FIRST = ("journeys", "wizard", "terminal")
+"""Folders whose files take longest, in the order in which they are run before all others."""
+
 HUB = "hub"
 """The fixture of a stand-in of the Hub, whose client starts in a process of its own each time."""
 
@@ -99,7 +102,7 @@ def _in_ci(config: pytest.Config) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the journeys first: they are the longest, and no process should end with one alone.
+    """Run the longest files first: no process should end with one of them alone.
 
     With `--quick`, leave out the tests that have the stand-in of the Hub.
     """
@@ -107,7 +110,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         online = {item for item in items if HUB in getattr(item, "fixturenames", ())}
         config.hook.pytest_deselected(items=list(online))
         items[:] = [item for item in items if item not in online]
-    items.sort(key=lambda item: "journeys" not in item.path.parts)
+    items.sort(key=lambda item: [name not in item.path.parts for name in FIRST])
 
 
 def pytest_collection_finish() -> None:

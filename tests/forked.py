@@ -1,4 +1,4 @@
-"""Commands of `tunelock` as processes that are forked, for tests that run many of them.
+"""Commands of `tunelock`, and programs, as forked processes, for tests that run many of them.
 
 A process that has imported what they need forks for each, which costs a fifth of a start from
 nothing. What a command imports, and when, is tested by others (`tests/tui/test_cli.py`).
@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
 
-from tests.programs import words
+from tests.programs import path, words
 
 COMMANDS = frozenset(["check", "data", "diff", "export", "fit", "plan", "run", "status", "stop"])
 """Those that run so; stages of a run are still processes of their own."""
@@ -38,27 +39,31 @@ def run(
     folder: Path | None,
     environment: Mapping[str, str],
     timeout: float | None = None,
+    program: str = "",
+    options: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with nothing on stdin.
+    """Run a command, or one of `tests/programs`, to its end, with nothing on stdin.
 
-    Raises TimeoutExpired after so many seconds.
+    `options` are those of the interpreter. Raises TimeoutExpired after so many seconds.
     """
     request = {
         "arguments": arguments, "folder": str(folder or Path.cwd()),
-        "environment": dict(environment),
+        "environment": dict(environment), "program": str(path(program)) if program else "",
     }  # fmt: skip
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         outputs = (out.fileno(), err.fileno())
         with _ONE:
-            code = _ended(json.dumps(request).encode(), outputs, timeout)
+            code = _ended(json.dumps(request).encode(), outputs, timeout, options)
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
 
-def _ended(request: bytes, outputs: tuple[int, int], timeout: float | None) -> int:
+def _ended(
+    request: bytes, outputs: tuple[int, int], timeout: float | None, options: tuple[str, ...]
+) -> int:
     """Return how the fork ended, as `subprocess` says it."""
-    asked = _server()
+    asked = _server(options)
     asked.settimeout(None)
     socket.send_fds(asked, [request], outputs)
     answer = asked.makefile("r")
@@ -67,18 +72,19 @@ def _ended(request: bytes, outputs: tuple[int, int], timeout: float | None) -> i
     try:
         return int(answer.readline())
     except TimeoutError:
-        os.kill(child, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(child, signal.SIGKILL)
         _server.cache_clear()
         raise subprocess.TimeoutExpired(request, timeout or 0) from None
 
 
 @cache
-def _server() -> socket.socket:
-    """Return the connection to the process that forks, which ends with this one."""
+def _server(options: tuple[str, ...]) -> socket.socket:
+    """Return the connection to a process that forks, which ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         server = subprocess.Popen(
-            [sys.executable, *words("fork_commands", theirs.fileno())],
+            [sys.executable, *options, *words("fork_commands", theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -11,8 +11,6 @@ server. Every request is kept in `requests`, for the tests to look at.
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +18,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from tests import forked
 from tests.hub import Answer, Files, Hub, Refusal, Repository, Request
 from tests.kept import seed
-from tests.programs import words
 
 _THEIR_WARNING = "Use 'content=<...>' to upload raw bytes/text content."
 """What huggingface_hub 2.4 provokes in its HTTP library with each upload of a large file."""
@@ -88,16 +86,18 @@ class HubServer(Hub):
     def run(self, name: str, *arguments: object, home: Path, **switches: Any) -> Any:
         """Run one of `tests/programs`, and return the JSON that it prints.
 
-        The client reads its variables when it is imported, so each setting needs a process.
+        The client reads its variables when it is imported, so each setting needs a process. It is
+        forked from one that has not imported the client yet.
         The program finds `arguments`, as JSON, in `sys.argv[1]`, and must write no line to stderr.
         """
         warnings = ("-W", "error", "-W", f"ignore:{_THEIR_WARNING}:DeprecationWarning")
-        done = subprocess.run(
-            [sys.executable, *warnings, *words(name, json.dumps(arguments))],
-            env=self.environment(home, **switches),
-            capture_output=True,
-            text=True,
+        done = forked.run(
+            json.dumps(arguments),
+            folder=None,
+            environment=self.environment(home, **switches),
             timeout=60,
+            program=name,
+            options=warnings,
         )
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""

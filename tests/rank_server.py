@@ -4,6 +4,7 @@
 answers each with an exit code.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -56,6 +57,8 @@ def main() -> None:
         import_module(name)  # forks have what is imported here
     for name in ("train", "sft", "zero", "fsdp2", "spread"):
         import_module(f"runner.training.{name}")
+    gc.collect()
+    gc.freeze()  # a fork would copy what its collector of garbage looks at
     for line in sys.stdin:
         print(_run(Path(line.rstrip("\n"))), file=answers, flush=True)
 

@@ -25,6 +25,17 @@ def test_a_fork_has_its_arguments_folder_and_environment(tmp_path: Path) -> None
 
 
 def test_a_fork_without_end_is_killed_and_the_next_is_answered(tmp_path: Path) -> None:
+    (tmp_path / ".inuse").touch()
     with pytest.raises(subprocess.TimeoutExpired):
-        forked.run("diff", "/dev/zero", "a", folder=tmp_path, environment=ENVIRONMENT, timeout=0.01)
+        forked.run(
+            str(tmp_path), folder=tmp_path, environment=ENVIRONMENT, timeout=0.1, program="hold"
+        )
     assert tunelock("fit", "--families").returncode == 0
+
+
+def test_a_fork_of_a_program_warns_of_what_it_leaves_open(tmp_path: Path) -> None:
+    fork = forked.run(
+        folder=tmp_path, environment=ENVIRONMENT, program="leave_open", options=("-W", "error")
+    )
+    assert (fork.returncode, fork.stdout) == (3, "left\n")
+    assert "ResourceWarning: unclosed <socket" in fork.stderr

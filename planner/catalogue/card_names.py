@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Protocol
 
 _JOINED = re.compile(r"nvidia|geforce|tesla|quadro|radeon|instinct|[rg]tx|(?<=\d{4})m\b")
@@ -66,6 +67,7 @@ class CardName:
     """Stated memory in GiB."""
 
 
+@lru_cache(maxsize=4096)
 def parse(name: str) -> CardName:
     """Return the parts of a name."""
     words, numbers, memory = set(), [], set()

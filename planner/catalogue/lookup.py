@@ -91,6 +91,7 @@ class Accelerator:
     """How fast several of it exchange data."""
 
 
+@cache
 def models() -> tuple[CatalogueModel, ...]:
     """Return every model of the catalogue, in the order of its file."""
     return tuple(_model(name, row) for name, row in _named_rows())

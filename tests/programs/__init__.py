@@ -4,9 +4,14 @@ import sys
 from pathlib import Path
 
 
+def path(name: str) -> Path:
+    """Return the file of a program."""
+    return Path(__file__).with_name(f"{name}.py")
+
+
 def words(name: str, *arguments: object) -> tuple[str, ...]:
     """Return what stands after `python` to run a program with some arguments."""
-    return ("-P", str(Path(__file__).with_name(f"{name}.py")), *map(str, arguments))
+    return ("-P", str(path(name)), *map(str, arguments))
 
 
 def command(name: str, *arguments: object) -> list[str]:

@@ -7,9 +7,12 @@ sampling, so there is no bias.
 import hashlib
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 WORD = 2**64
 GAMMA = 0x9E3779B97F4A7C15
+KEPT_ROWS = 20_000
+"""Orders of up to so many rows are kept for a while: a search needs the same ones for each plan."""
 SPLIT_STREAM, EPOCH_STREAM, GENERAL_STREAM = 1, 2, 3
 
 
@@ -52,7 +55,14 @@ def shuffled(count: int, *key: int) -> list[int]:
 
 def epoch_order(rows: int, seed: int, epoch: int) -> list[int]:
     """Return the row indices in the order of epoch `epoch` (from 0)."""
+    return list(_kept(rows, seed, epoch) if rows <= KEPT_ROWS else _order(rows, seed, epoch))
+
+
+def _order(rows: int, seed: int, epoch: int) -> list[int]:
     return shuffled(rows, EPOCH_STREAM, seed, epoch)
+
+
+_kept = lru_cache(maxsize=32)(_order)
 
 
 def order_sha256(order: Sequence[int]) -> str:

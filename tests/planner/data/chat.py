@@ -41,19 +41,27 @@ def conversations() -> dict[str, list[Row]]:
 
 def tokenizer(source: str) -> Any:
     """Return a byte-level BPE of the rows, with what a template prints as special tokens."""
+    special = {*_MARK.findall(source), *SPECIAL.values()}
+    return Library.from_str(_trained(tuple(sorted(special))))
+
+
+@cache
+def _trained(special: tuple[str, ...]) -> str:
+    """Return the tokenizer with these special tokens, as JSON."""
     made: Any = Library(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     made.post_processor = processors.ByteLevel(trim_offsets=False)
     trainer = trainers.BpeTrainer(
         vocab_size=900,
-        special_tokens=sorted({*_MARK.findall(source), *SPECIAL.values()}),
+        special_tokens=list(special),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     said = (m.content for rows in conversations().values() for row in rows for m in row.messages)
     made.train_from_iterator(said, trainer)
-    return made
+    text: str = made.to_str()
+    return text
 
 
 def ours(made: Any) -> Tokenizer:

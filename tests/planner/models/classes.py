@@ -3,10 +3,9 @@
 import warnings
 from typing import Any
 
-import torch
-
 from planner.models.held import Held
 from runner.trace.text_only import from_config
+from tests.meta import on_meta
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
 FLAGS: list[tuple[str, dict[str, Any]]] = [
@@ -32,7 +31,7 @@ def made(family: str, change: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         from transformers import CONFIG_MAPPING
 
         config = CONFIG_MAPPING[family](**(tiny(family) | change))
-        with torch.device("meta"):
+        with on_meta():
             model = from_config(config)
     return config.to_dict(), model
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from planner.catalogue import lookup
 from planner.models.facts import architecture, parameter_count
 from planner.models.families import FAMILIES
 from runner.trace.text_only import from_config
 from runner.training.loaded import configuration
+from tests.meta import on_meta
 
 TINY: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 3,
@@ -203,7 +203,7 @@ def built(family: str, fields: dict[str, Any]) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         config = configuration({**fields, "model_type": family})
-        with torch.device("meta"):
+        with on_meta():
             model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
     return sum(p.numel() for p in model.parameters()), parameter_count(shape)

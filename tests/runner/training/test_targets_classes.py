@@ -22,6 +22,7 @@ from planner.search import lora_targets
 from planner.setup.setup import Bias
 from runner.trace.text_only import from_config
 from runner.training.adapter import freeze, lora
+from tests.meta import on_meta
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
 
@@ -46,7 +47,7 @@ def _built(family: str, fields: dict[str, Any]) -> tuple[ModelFacts, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         config = CONFIG_MAPPING[family](**fields)
-        with torch.device("meta"):
+        with on_meta():
             model = from_config(config)
     shape = architecture(config.to_dict(), "config.json")
     return ModelFacts("", (), shape, 0, ""), model
@@ -75,7 +76,7 @@ def _wrapped(model: Any, names: tuple[str, ...], bias: Bias) -> tuple[set[str], 
         kind="lora", rank=RANK, alpha=8, dropout=0.05, targets=list(names),
         bias=bias,
     )  # fmt: skip
-    with warnings.catch_warnings(), torch.device("meta"):
+    with warnings.catch_warnings(), on_meta():
         warnings.simplefilter("ignore")
         adapted = get_peft_model(model, lora(method, model))
         freeze(adapted)
