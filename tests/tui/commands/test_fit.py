@@ -205,9 +205,10 @@ def test_a_model_of_the_hub_needs_its_config_alone(hub: HubServer, tmp_path: Pat
 def test_an_answer_takes_at_most_three_times_the_imports() -> None:
     """In CPU time, and in pairs, since other processes on the same cores slow both down."""
     program = "from tui.cli import main; main()"
+    imports = "import tui.cli, tui.commands.fit, tui.text.fit, planner.fit.answers"
     found = paired(
         lambda: computed(["-P", "-c", program, "fit", "Qwen/Qwen3-8B", "--gpu", "RTX 4090"]),
-        lambda: computed(["-c", "import click, pydantic"]),
+        lambda: computed(["-c", imports]),
         pairs=21,
     )
     assert found.ratio <= 3
