@@ -1,6 +1,6 @@
 """Whether the plan that is chosen for one or several cards is the fastest of all that fit.
 
-    python -m tests.gpu.several.choices OUT.jsonl [--ranks 2] [--gib N ...] [--seconds N] [--cpu]
+    python -m tests.gpu.several.choices OUT.jsonl [--ranks 2] [--gib N ...] [--graphs] [--seconds N]
     python -m tests.gpu.several.choices [--ranks 2] [--gib N ...]
 
 For each model, the chosen plan is trained for a few steps, and then those that fit, offload nothing
@@ -74,6 +74,9 @@ class Search:
     """What a card is taken to have; 0 for what it has."""
     card: str = ""
     """The cards, by their name in the catalogue; those of this machine if empty."""
+    graphs: bool = False
+    """Whether passes are recorded as CUDA graphs, which a plan for several cards does not choose
+    unasked."""
 
     @property
     def name(self) -> str:
@@ -105,6 +108,7 @@ class Search:
             "method.kind": self.method, "method.targets": "all-linear",
             "machine.processes": self.ranks, "train.effective_batch": len(self.lengths),
         }  # fmt: skip
+        asked |= {"method.cuda_graphs": "on"} if self.graphs else {}
         answers, many = check(asked, {}), self.lengths * exhaustive.REPEATS
         there = from_answers.counted(answers, machine(self.ranks, self.gib, self.card))
         found = from_answers.candidates(
@@ -272,13 +276,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.add_argument("--gib", type=int, nargs="*", default=[0], help="memory to plan for; 0: all")
     given.add_argument("--only", default="", help="models with this text")
     given.add_argument("--most", type=int, default=MOST, help="plans of a model")
+    given.add_argument("--graphs", action="store_true", help="record passes as CUDA graphs")
     given.add_argument("--seconds", type=float, default=1e9, help="start no plan after this")
     given.add_argument("--bases", type=Path, default=Path(tempfile.gettempdir()) / "several")
     given.add_argument("--cpu", action="store_true", help="train tiny models in float32")
     asked = given.parse_args(arguments)
     ends = time.monotonic() + asked.seconds
     searches = [
-        Search(model, method, asked.ranks, asked.cpu, gib)
+        Search(model, method, asked.ranks, asked.cpu, gib, graphs=asked.graphs)
         for gib in asked.gib
         for model, method in (MODELS if asked.ranks > 1 else ON_ONE_CARD)
         if asked.only in model
