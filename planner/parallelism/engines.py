@@ -2,7 +2,7 @@
 
 from lockfiles.engines import NAMES as ENGINES
 from planner.parallelism.engine import Device, of_engine
-from planner.parallelism.layouts import NAMES, Offload, Parallel
+from planner.parallelism.layouts import NAMES, Offload, Parallel, can_offload
 
 RUNS: frozenset[tuple[Parallel, Device]] = frozenset(
     (engine, device) for engine in ENGINES for device in of_engine(engine).runs
@@ -20,8 +20,8 @@ def cannot_run(
             f"{planned.title} cannot share a base in NF4: bitsandbytes packs weights, and keeps "
             "their scales outside of them."
         )
-    if planned.shards == "fsdp2" and offload == "optimizer":
-        return "FSDP2 cannot offload the optimizer without the weights."
+    if not can_offload(engine, offload):
+        return f"{planned.title} cannot offload the optimizer without the weights."
     if (engine, device) in RUNS and (offload == "none" or device == "cuda"):
         return ""
     way = described(device, engine, processes, offload)

@@ -115,7 +115,7 @@ def test_the_reason_has_the_numbers_of_the_person() -> None:
     said = full.reasons[0]
     assert said.startswith("DDP would need 78.2 GiB per card, but only 76.9 GiB is available.")
     assert "ZeRO stage 1 would fit but would take" in said
-    assert "On 4 cards, it needs 36.7 GiB less on each than DDP, and its exchange takes" in said
+    assert "On 4 cards, FSDP2 needs 36.7 GiB less on each than DDP, and the exchange takes" in said
     assert said.endswith(" ms a step while they compute.")
     several = _request("meta-llama/Llama-3.1-8B", "H100 SXM:8", nodes=2, method="full")
     (spread,) = answers(several)
