@@ -178,3 +178,14 @@ def test_a_model_must_be_loaded_into_main_memory_to_be_shared() -> None:
     (told,) = answers(narrow)
     assert not told.plan.fits
     assert told.reasons[0].startswith("It would load 15.0 GiB per process, but only 13.5 GiB")
+
+
+def test_another_engine_is_proposed_where_the_one_that_was_set_does_not_fit() -> None:
+    asked = {"nodes": 2, "method": "full", "packing": False}
+    (alone,) = answers(_request("Qwen/Qwen3-8B", "H100 SXM:8", parallel="ddp", **asked))
+    said = " ".join(alone.reasons)
+    assert not alone.plan.fits
+    assert said.count("It would fit with `--parallel fsdp2`, or ") == 1
+    assert "72gb" not in said  # less than each card has
+    (other,) = answers(_request("Qwen/Qwen3-8B", "H100 SXM:8", parallel="fsdp2", **asked))
+    assert other.plan.fits
