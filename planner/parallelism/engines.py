@@ -28,9 +28,13 @@ def cannot_run(
     return f"This version can plan {way}, but cannot run it yet."
 
 
-def described(device: Device, engine: Parallel, processes: int, offload: Offload) -> str:
+def described(
+    device: Device, engine: Parallel, processes: int, offload: Offload, nodes: int = 1
+) -> str:
     """Return a description of how processes share the work, and what they offload."""
     cards = "one card" if processes == 1 else f"{processes} cards"
     where = f"on {cards}" if device == "cuda" else f"in {processes} processes"
+    if nodes > 1:
+        where += f" {'of' if device == 'cuda' else 'on'} {nodes} machines"
     tail = {"none": "", "optimizer": ", with the optimizer offloaded", "all": ", with full offload"}
     return f"{NAMES[engine]} {where}{tail.get(offload, ', with full offload to NVMe')}"
