@@ -25,6 +25,7 @@ _OPTIONS = {
     "method.kind": "--method",
     "train.max_length": "--length",
     "machine.offload": "--offload",
+    "machine.parallel": "--parallel",
 }
 """The command-line option of each answer that `planner.search.alternatives` may change."""
 
@@ -32,12 +33,12 @@ _OPTIONS = {
 def way_out(request: FitRequest, plan: Profile) -> str:
     """Return the options that would make the model fit; empty where none would.
 
-    In this order: the smallest change of settings or a shorter row, another method, other cards,
-    offloading to main memory.
+    In this order: the smallest change of settings or a shorter row, another engine, another
+    method, other cards, offloading to main memory.
     """
     found = request.candidates
     ways = _first(alternatives.settings(found, plan)) or _first(alternatives.lengths(found, plan))
-    ways += _first(alternatives.methods(found))
+    ways += _first(alternatives.engines(found, plan)) + _first(alternatives.methods(found))
     ways += (f"`--gpu {name}`" for name in _cards(request, plan.method))
     return ", or ".join(ways + _first(alternatives.offloads(found, plan)))
 
@@ -59,14 +60,21 @@ def _options(change: Change) -> str:
 
 
 def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
-    """Yield the smallest single card on which a method fits, and the smallest number of the
-    machine's own cards; where neither exists, the smallest number of the largest card."""
-    known = [one for one in accelerators() if one.vendor == MEASURED and not one.built_in]
+    """Yield the smallest single card, larger than the machine's own, on which a method fits, and
+    the smallest number of its own; where neither exists, the smallest number of the largest card.
+    """
+    own = request.candidates.card
+    room = own.usable_bytes if own else 0
+    known = [
+        one
+        for one in accelerators()
+        if one.vendor == MEASURED and not one.built_in and one.usable_bytes > room
+    ]
     by_size = sorted(known, key=lambda card: (card.usable_bytes, -card.bf16_flops))
     holds = _Holds(request, method)
     single = list(islice((card.name for card in by_size if holds(card, 1)), 1))
     yield from map(_typed, single)
-    counted = request.candidates.card or (None if single else by_size[-1])
+    counted = own or (None if single else by_size[-1])
     if counted and not counted.built_in:
         here = request.candidates.request.processes
         more = [n for n in _COUNTS if n > here and holds(counted, n)][:1]

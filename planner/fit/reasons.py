@@ -57,10 +57,10 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     yield from _longest_alone(request, plan)
     if plan.offload == "nvme":
         return
-    if lines := list(_lines(request, plan)):
-        yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method):
         yield beyond
+    elif lines := list(_lines(request, plan)):
+        yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
 
 
 def _time(request: FitRequest, plan: Profile) -> Iterator[str]:
@@ -81,14 +81,27 @@ def _lines(request: FitRequest, plan: Profile) -> Iterator[str]:
         return  # no plan is made of these
     if plan.objective != NAMES[0]:
         yield f'`objective = "{plan.objective}"` under `[method]`'
-    if plan.ranks > 1:
-        nodes = f" and `nodes = {request.nodes}`" if request.nodes > 1 else ""
-        yield f"`processes = {plan.ranks}`{nodes} under `[machine]`"
+    if machine := list(_machine(request, plan)):
+        *first, last = machine
+        yield f"{', '.join(first)}{' and ' * bool(first)}{last} under `[machine]`"
     step = request.candidates.accumulation(plan.micro_batch) * plan.micro_batch * plan.ranks
     if step != EFFECTIVE_BATCH:
         yield f"`effective_batch = {step}` under `[train]`"
     if request.wish.accumulation:
         yield f"`micro_batch = {plan.micro_batch}` under `[method]`"
+
+
+def _machine(request: FitRequest, plan: Profile) -> Iterator[str]:
+    """Yield the lines of the table `[machine]`: engine and offloading where they were set."""
+    wish = request.wish
+    if plan.ranks > 1:
+        yield f"`processes = {plan.ranks}`"
+    if plan.ranks > 1 and request.nodes > 1:
+        yield f"`nodes = {request.nodes}`"
+    if wish.parallel and plan.parallel == wish.parallel:
+        yield f'`parallel = "{plan.parallel}"`'
+    if wish.offload:
+        yield f'`offload = "{plan.offload}"`'
 
 
 def _longest_alone(request: FitRequest, plan: Profile) -> Iterator[str]:

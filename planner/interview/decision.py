@@ -127,4 +127,4 @@ def _examples(
         short.append("The examples are of mixed quality, and the model would learn their flaws.")
     if unfit or short:
         return tuple(unfit), tuple(short), ()
-    return (), (), (f"{examples} good examples meet the recommended {ENOUGH_EXAMPLES}.",)
+    return (), (), (f"{examples:,} good examples meet the recommended {ENOUGH_EXAMPLES}.",)

@@ -2,7 +2,7 @@
 
 from lockfiles.engines import NAMES as ENGINES
 from planner.parallelism.engine import Device, of_engine
-from planner.parallelism.layouts import NAMES, Offload, Parallel
+from planner.parallelism.layouts import NAMES, Offload, Parallel, can_offload
 
 RUNS: frozenset[tuple[Parallel, Device]] = frozenset(
     (engine, device) for engine in ENGINES for device in of_engine(engine).runs
@@ -20,17 +20,21 @@ def cannot_run(
             f"{planned.title} cannot share a base in NF4: bitsandbytes packs weights, and keeps "
             "their scales outside of them."
         )
-    if planned.shards == "fsdp2" and offload == "optimizer":
-        return "FSDP2 cannot offload the optimizer without the weights."
+    if not can_offload(engine, offload):
+        return f"{planned.title} cannot offload the optimizer without the weights."
     if (engine, device) in RUNS and (offload == "none" or device == "cuda"):
         return ""
     way = described(device, engine, processes, offload)
     return f"This version can plan {way}, but cannot run it yet."
 
 
-def described(device: Device, engine: Parallel, processes: int, offload: Offload) -> str:
+def described(
+    device: Device, engine: Parallel, processes: int, offload: Offload, nodes: int = 1
+) -> str:
     """Return a description of how processes share the work, and what they offload."""
     cards = "one card" if processes == 1 else f"{processes} cards"
     where = f"on {cards}" if device == "cuda" else f"in {processes} processes"
+    if nodes > 1:
+        where += f" {'of' if device == 'cuda' else 'on'} {nodes} machines"
     tail = {"none": "", "optimizer": ", with the optimizer offloaded", "all": ", with full offload"}
     return f"{NAMES[engine]} {where}{tail.get(offload, ', with full offload to NVMe')}"

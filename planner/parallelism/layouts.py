@@ -28,14 +28,21 @@ def layouts(
     ranks: int, parallel: Parallel | None = None, offload: Offload | None = None
 ) -> tuple[Layout, ...]:
     """Return the layouts for `ranks` cards, in order of preference; all, or only the requested
-    ones. Unasked, FSDP2 offloads nothing."""
+    ones. Unasked, FSDP2 offloads nothing, and no layout offloads what its engine cannot."""
     offloads: tuple[Offload, ...] = (offload,) if offload else ("none", "optimizer", "all")
     return tuple(
         (shared, kept)
         for kept in offloads
         for shared in _parallels(ranks, parallel, offload)
         if kept == "none" or _may_keep(shared, kept, asked=parallel is not None)
+        if offload or can_offload(shared, kept)
     )
+
+
+def can_offload(name: Parallel, offload: Offload) -> bool:
+    """Return whether an engine can train with this offloaded. What it cannot do may still be
+    planned on request."""
+    return of_engine(name).shards != "fsdp2" or offload != "optimizer"
 
 
 def _may_keep(name: Parallel, offload: Offload, *, asked: bool) -> bool:

@@ -154,7 +154,10 @@ def _measured_why(
 def _timed_why(found: Duration, choice: Choice, step: TimedStep) -> dict[str, str]:
     average = _average(found, choice)
     measured = "A run measured" if step.by == "run" else "A rehearsal measured"
-    words = f"{average} {measured} {step.seconds:.2g} s for a step of {step.tokens:,} tokens"
+    words = (
+        f"{average} {measured} {step.seconds:.2g} s for a step of {step.tokens:,} tokens"
+        f"{' in each process' if choice.profile.ranks > 1 else ''}"
+    )
     if step.evaluation_seconds:
         words += (
             f", {step.evaluation_seconds:.2g} s for an evaluation of "

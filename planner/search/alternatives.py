@@ -71,6 +71,19 @@ def methods(candidates: Candidates) -> Iterator[Change]:
         yield Change(answers, other, best_or_least(other, kind))
 
 
+def engines(candidates: Candidates, plan: Profile) -> Iterator[Change]:
+    """Yield the change to another engine than the one that was set for several cards."""
+    asked = candidates.request
+    if not asked.parallel or not candidates.machine.gpus:
+        return
+    free = replace(candidates, request=replace(asked, parallel=None))
+    if plan.method not in free.kinds or not free.layouts_of(plan.method):
+        return
+    found = best_or_least(free, plan.method)
+    other = replace(candidates, request=replace(asked, parallel=found.parallel))
+    yield Change((("machine.parallel", found.parallel),), other, found)
+
+
 def lengths(candidates: Candidates, plan: Profile) -> Iterator[Change]:
     """Yield the change to the longest row that fits, if any does."""
     if longest := longest_row(candidates, plan):

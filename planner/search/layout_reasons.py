@@ -71,13 +71,13 @@ def _numbers(candidates: Candidates, chosen: Profile) -> Iterator[str]:
     """Yield what the layout saves, and what its exchange takes."""
     whole = candidates.other(chosen, parallel="ddp", offload="none")
     saved = candidates.wanted(whole) - candidates.wanted(chosen)
-    said = (
-        [f"it needs {gib(saved)} less on each than DDP"] if saved > 0 and chosen.ranks > 1 else []
-    )
+    said = []
+    if saved > 0 and chosen.ranks > 1:
+        said.append(f"{_named(chosen)} needs {gib(saved)} less on each than DDP")
     took = _exchanged(candidates, chosen)
     if took >= SHOWN_SECONDS:
         meanwhile = " while they compute" if overlaps(candidates.model, chosen) else ""
-        said.append(f"its exchange takes {_time(took)} a step{meanwhile}")
+        said.append(f"the exchange takes {_time(took)} a step{meanwhile}")
     if said:
         nodes = candidates.request.nodes
         machines = f" of {nodes} machines" if nodes > 1 else ""

@@ -64,7 +64,7 @@ def packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     if not took or not other or not least:
         return {}
     if chosen.packing:
-        padding = f"Padding rows of {min(candidates.request.lengths)} to {chosen.length} tokens"
+        padding = f"Padding rows of {min(candidates.request.lengths):,} to {chosen.length:,} tokens"
         more = least / took - 1
         instead = f"take {more:.0%} longer" if more > TIE else "not be faster"
         return {"stream.packing": f"{padding} instead would {instead}."}

@@ -111,6 +111,7 @@ def refusal(candidates: Candidates) -> DoesNotFit:
 def _way_out(candidates: Candidates, smallest: Profile) -> Fix:
     changes = chain(
         alternatives.settings(candidates, smallest),
+        alternatives.engines(candidates, smallest),
         alternatives.methods(candidates),
         alternatives.lengths(candidates, smallest),
         (change for change in alternatives.offloads(candidates, smallest) if _runs(change.plan)),

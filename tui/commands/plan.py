@@ -1,6 +1,7 @@
 """`tunelock plan run.toml`: the lock of a run, with every value resolved and explained."""
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,15 +86,28 @@ def command(
     if dry_run:
         output.notes(plan.changes(before, made))
     else:
-        output.note(f"wrote {target}{'' if beyond else _next(target, made)}")
+        output.note(f"wrote {target}{'' if beyond else _next(intent, target, made)}")
 
 
-def _next(target: Path, made: "Lock") -> str:
+def _next(intent: Path, target: Path, made: "Lock") -> str:
     """Return how to run a lock."""
     from lockfiles.lock import TrainingLock
 
-    path = shlex.quote(str(target))
+    words = shlex.join([str(target), *_located(intent, target, made)])
     if isinstance(made, TrainingLock) and made.parallel.nodes > 1:
         nodes = made.parallel.nodes
-        return f"; `tunelock launch --slurm {path}` writes what starts it on {nodes} machines"
-    return f"; run it with `tunelock run {path}`"
+        return f"; `tunelock launch --slurm {words}` writes what starts it on {nodes} machines"
+    return f"; run it with `tunelock run {words}`"
+
+
+def _located(intent: Path, target: Path, made: "Lock") -> list[str]:
+    """Return the options that name a lock's inputs where it is not next to the intent that does."""
+    from runner.inputs import locations
+
+    if target.absolute().with_suffix("") == intent.absolute().with_suffix(""):
+        return []
+    with suppress(StaleLock):  # the intent next to the lock is another one
+        if locations.known(made, target, {}).keys() >= {*locations.wanted(made)}:
+            return []
+    places = locations.known(made, intent.with_suffix(".lock"), {})
+    return [word for name, place in places.items() for word in ("--locate", f"{name}={place}")]

@@ -36,7 +36,7 @@ def summary(lock: Lock) -> list[str]:
         *([f"objective {other}"] if (other := objective(lock)) else []),
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank", *_left_out(lock)),
-        f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows} rows",
+        f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows:,} rows",
         *_reasons(
             lock,
             "train.micro_batch",
@@ -54,7 +54,7 @@ def summary(lock: Lock) -> list[str]:
         *_template(lock),
         *_ending(lock),
         f"memory    {memory(peak.peak_bytes)}{_each(lock)} at its peak ({peak.phase}), "
-        f"of {memory(lock.machine.memory_bytes)}",
+        f"of {memory(lock.machine.memory_bytes)}{_shared(lock)}",
         *(f"          {memory(value):>9} {name}" for name, value in _largest(peak.components)),
         *_time(lock),
         f"disk      {size(peak.disk_bytes)}",
@@ -129,12 +129,19 @@ def _each(lock: TrainingLock) -> str:
     return " in each process" if lock.parallel.processes > 1 else ""
 
 
+def _shared(lock: TrainingLock) -> str:
+    one = lock.parallel.processes == 1 or lock.machine.kind != "cpu"
+    return "" if one else " that they share"
+
+
 def _parallel(lock: TrainingLock) -> list[str]:
     """Return how several processes share the work, and what is offloaded."""
     parallel = lock.parallel
     if parallel.engine == "single":
         return []
-    way = described(lock.machine.kind, parallel.engine, parallel.processes, parallel.offload)
+    way = described(
+        lock.machine.kind, parallel.engine, parallel.processes, parallel.offload, parallel.nodes
+    )
     return [f"parallel  {way}", *_reasons(lock, "parallel.engine", "parallel.bucket")]
 
 

@@ -18,6 +18,7 @@ OUTSIDE = {"goal.external_information": True}
         # for
         (FALLS_SHORT, 600, "fine-tuning", "Prompting does not achieve"),
         (FALLS_SHORT, 500, "fine-tuning", "500 good examples meet the recommended 500"),
+        (FALLS_SHORT, 1200, "fine-tuning", "1,200 good examples meet the recommended 500"),
         ({"goal.retrieval_too_costly": True}, 600, "fine-tuning", "Retrieval adds too much"),
         ({"goal.consistent_behaviour": True}, 600, "fine-tuning", "more consistent"),
         ({"goal.repetitive_task": True}, 600, "fine-tuning", "repetitive and well defined"),

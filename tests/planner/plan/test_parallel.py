@@ -79,10 +79,14 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     assert dict(found.plan.estimate.peak.components) == made.prediction.components
     said = [made.why[key] for key in shown(found.plan.profile) if made.why.get(key, YOURS) != YOURS]
     assert list(found.reasons[: len(said)]) == said
-    line = f"To plan this, set `processes = {count}` under `[machine]` in `run.toml`."
-    assert (line in found.reasons) == (count > 1)
     beyond = cannot_run("cuda", engine, count, offload)
-    assert beyond in ("", *found.reasons)
+    told = [one for one in found.reasons if one.startswith("To plan this, set ")]
+    assert (beyond in found.reasons) if beyond else told
+    for line in told:
+        assert not beyond
+        assert (f"`processes = {count}`" in line) == (count > 1)
+        assert (f'`parallel = "{engine}"`' in line) == (engine != "single")
+        assert line.endswith(f'`offload = "{offload}"` under `[machine]` in `run.toml`.')
     if made.prediction.step_seconds or found.step_seconds:
         assert made.prediction.step_seconds == pytest.approx(found.step_seconds, rel=0.05)
     assert plan(asked, replace(facts, machine=counted_on(made))) == made

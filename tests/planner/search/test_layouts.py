@@ -115,7 +115,7 @@ def test_the_reason_has_the_numbers_of_the_person() -> None:
     said = full.reasons[0]
     assert said.startswith("DDP would need 78.2 GiB per card, but only 76.9 GiB is available.")
     assert "ZeRO stage 1 would fit but would take" in said
-    assert "On 4 cards, it needs 36.7 GiB less on each than DDP, and its exchange takes" in said
+    assert "On 4 cards, FSDP2 needs 36.7 GiB less on each than DDP, and the exchange takes" in said
     assert said.endswith(" ms a step while they compute.")
     several = _request("meta-llama/Llama-3.1-8B", "H100 SXM:8", nodes=2, method="full")
     (spread,) = answers(several)
@@ -178,3 +178,14 @@ def test_a_model_must_be_loaded_into_main_memory_to_be_shared() -> None:
     (told,) = answers(narrow)
     assert not told.plan.fits
     assert told.reasons[0].startswith("It would load 15.0 GiB per process, but only 13.5 GiB")
+
+
+def test_another_engine_is_proposed_where_the_one_that_was_set_does_not_fit() -> None:
+    asked = {"nodes": 2, "method": "full", "packing": False}
+    (alone,) = answers(_request("Qwen/Qwen3-8B", "H100 SXM:8", parallel="ddp", **asked))
+    said = " ".join(alone.reasons)
+    assert not alone.plan.fits
+    assert said.count("It would fit with `--parallel fsdp2`, or ") == 1
+    assert "72gb" not in said  # less than each card has
+    (other,) = answers(_request("Qwen/Qwen3-8B", "H100 SXM:8", parallel="fsdp2", **asked))
+    assert other.plan.fits

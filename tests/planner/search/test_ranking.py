@@ -1,6 +1,7 @@
 """The fastest plan that fits is chosen, and of plans that are as fast the one that needs least."""
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer
 from planner.fit import machines
+from planner.fit.answers import answers
 from planner.fit.models import find
 from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import Answers, check
@@ -143,3 +145,15 @@ def test_what_is_larger_and_no_faster_says_so() -> None:
     assert larger.needed_bytes <= chosen.budget_bytes
     assert larger.reason.endswith("but would not be faster.")
     assert "would not be faster" in chosen.why["train.micro_batch"]
+
+
+def test_the_cost_of_checkpointing_is_that_of_the_fastest_plan_with_it() -> None:
+    alone, asked = (
+        answers(FitRequest(find("Qwen/Qwen3-8B"), machines.named("RTX 4090"), wish))[0]
+        for wish in (Wish(method="qlora"), Wish(method="qlora", checkpointing=True))
+    )
+    assert alone.step_seconds and asked.step_seconds and asked.plan.fits
+    (said,) = (one for one in alone.reasons if "without gradient checkpointing" in one)
+    more = asked.step_seconds / alone.step_seconds - 1
+    found = re.fullmatch(r".*, which would take (\d+)% longer\.", said)
+    assert found and int(found[1]) / 100 == pytest.approx(more, abs=0.03)

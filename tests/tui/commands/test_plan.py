@@ -1,6 +1,7 @@
 """`tunelock plan` as a person types it: what it writes, what it only says, and how it ends."""
 
 import json
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,17 @@ def test_a_plan_is_a_lock_beside_the_intent_and_a_summary(folder: Path) -> None:
     for word in ("verdict", "method", "batch", "memory", "disk", "stages"):
         assert f"\n{word} " in f"\n{done.stdout}"
     assert "wrote run.lock; run it with `tunelock run run.lock`" in done.stderr
+
+
+def test_a_lock_in_another_folder_is_said_to_need_its_inputs(folder: Path) -> None:
+    (folder / "sub dir").mkdir()
+    done = tunelock(folder, "plan", "--out", "sub dir/demo.lock")
+    said = done.stderr.splitlines()[-1].split("`")[1]
+    assert f"--locate model={folder / 'base'} " in said
+    (folder / "run.toml").rename(folder / "other.toml")
+    words = shlex.split(said.replace("tunelock run", "check"))
+    checked = tunelock(folder, *words)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_neither_the_environment_nor_the_way_there_changes_a_byte(
