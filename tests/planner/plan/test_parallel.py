@@ -16,7 +16,7 @@ from planner.fit.reasons import shown
 from planner.fit.request import FitRequest, Wish
 from planner.machines.facts import CardLinks, Gpu, MachineFacts
 from planner.parallelism.engines import RUNS, cannot_run
-from planner.parallelism.layouts import Layout, layouts
+from planner.parallelism.layouts import Layout, Offload, layouts
 from planner.plan.gather import PlanFacts, gather
 from planner.plan.plan import plan
 from planner.search.reasons import YOURS
@@ -161,17 +161,32 @@ def test_a_lock_has_the_links_that_were_found(facts: PlanFacts) -> None:
     assert usual.prediction.step_seconds <= made.prediction.step_seconds
 
 
-@pytest.mark.parametrize(
-    ("engine", "runs"), [("ddp", True), ("zero2", True), ("zero3", False), ("fsdp2", False)]
-)
-def test_weights_in_4_bits_are_not_shared(facts: PlanFacts, engine: str, runs: bool) -> None:
+@pytest.mark.parametrize("engine", ["ddp", "zero2"])
+def test_weights_in_4_bits_are_copied(facts: PlanFacts, engine: str) -> None:
     asked = {**_asked((2, (engine, "none"))), "method__kind": "qlora"}
-    made = plan(answers(**asked), facts)
-    if runs:
-        check_engine(made)
-        return
-    with pytest.raises(DoesNotFit, match="cannot share a base in NF4"):
-        check_engine(made)
+    check_engine(plan(answers(**asked), facts))
+
+
+@pytest.mark.parametrize(
+    ("engine", "offload", "method", "sentence"),
+    [
+        ("zero3", "none", "qlora", "ZeRO stage 3 cannot share a base in NF4"),
+        ("fsdp2", "none", "qlora", "FSDP2 cannot share a base in NF4"),
+        ("fsdp2", "optimizer", "lora", "FSDP2 cannot offload the optimizer without the weights"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused(
+    facts: PlanFacts, engine: str, offload: Offload, method: str, sentence: str
+) -> None:
+    """A plan is, and a lock that an earlier version planned."""
+    asked = {**_asked((2, (engine, offload))), "method__kind": method}
+    with pytest.raises(UsageProblem, match=sentence):
+        plan(answers(**asked), facts)
+    made = plan(answers(**_asked((2, ("zero2", "none")))), facts)
+    own = made.parallel.model_copy(update={"engine": engine, "offload": offload})
+    kind = made.method.model_copy(update={"kind": method})
+    with pytest.raises(DoesNotFit, match=sentence):
+        check_engine(made.model_copy(update={"parallel": own, "method": kind}))
 
 
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:

@@ -114,7 +114,7 @@ def wizard(pairs: int = 25) -> Paired:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         return paired(
-            lambda: first_paint(["-P", "-c", _MAIN], folder, b"leave (kept)"),
+            lambda: first_paint(["-P", "-c", _MAIN], folder, b"save and leave"),
             lambda: first_paint(["-P", "-c", _EMPTY], folder, b"\x1b[24;1H"),
             pairs,
         )

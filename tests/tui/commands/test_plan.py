@@ -202,29 +202,31 @@ def test_a_machine_that_is_no_machine_is_a_sentence(folder: Path) -> None:
     assert done.stderr == "error: `none.json` does not exist.\nhint: ls .\n"
 
 
-def test_a_plan_for_several_cards_is_written_and_not_run(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("machine", "method", "sentence"),
+    [
+        (SEVERAL, "", "FSDP2 cannot offload the optimizer without the weights."),
+        (SEVERAL.split("\noffload")[0], "qlora", "FSDP2 cannot share a base in NF4: "),
+        (
+            'device = "cpu"\nprocesses = 2\nparallel = "zero3"',
+            "qlora",
+            "ZeRO stage 3 cannot share ",
+        ),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused(
+    folder: Path, machine: str, method: str, sentence: str
+) -> None:
     text = (folder / "run.toml").read_text("utf-8")
-    text = text.replace("exact = true\n", "").replace('device = "cpu"', SEVERAL)
+    text = text.replace("exact = true\n", "").replace('device = "cpu"', machine)
+    text += f'\n[method]\nkind = "{method}"\n' if method else ""
     (folder / "run.toml").write_text(text, "utf-8")
     replace(GPU_MACHINE, gpus=(CARD,) * 4).save(folder / "cards.json")
-    sentence = "FSDP2 cannot offload the optimizer without the weights."
     done = tunelock(folder, "plan", "--machine", "cards.json")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-2:] == [sentence, "wrote run.lock"]
-    assert "\nparallel  FSDP2 on 4 cards, with the optimizer offloaded\n" in done.stdout
-    made = lock.read(folder / "run.lock").training()
-    assert made.parallel.model_dump() == {
-        "engine": "fsdp2", "processes": 4, "offload": "optimizer"
-    }  # fmt: skip
-    assert (made.machine.count, made.train.micro_batch * made.train.accumulation) == (4, 4)
-    again = tunelock(folder, "plan", "--check")
-    assert again.returncode == 0, again.stderr
-    for words in (("check",), ("run", "--foreground"), ("rehearse",)):
-        refused = tunelock(folder, *words)
-        assert refused.returncode == 4, (words, refused.stderr)
-        assert f"error: {sentence}" in refused.stderr
-        assert "hint: in run.toml: [machine] processes = 1, parallel = " in refused.stderr
-    assert names(folder) == {"base", "rows", "run.toml", "run.lock", "cards.json"}
+    assert done.returncode == 2, done.stderr
+    assert f"error: {sentence}" in done.stderr
+    assert 'hint: in run.toml: [machine] parallel = "auto"' in done.stderr
+    assert not (folder / "run.lock").exists()
 
 
 def test_a_model_that_is_not_read_is_said_to_be_of_a_family(folder: Path) -> None:
