@@ -1,4 +1,4 @@
-"""Which parallel setups this version can run; all of them can be planned."""
+"""Which parallel setups this version can run, and which no engine can."""
 
 from lockfiles.engines import NAMES as ENGINES
 from planner.parallelism.engine import Device, of_engine
@@ -14,6 +14,16 @@ def cannot_run(
     device: Device, engine: Parallel, processes: int, offload: Offload, method: str = ""
 ) -> str:
     """Return why this version cannot run a plan, as a sentence; empty if it can."""
+    if sentence := never(engine, offload, method):
+        return sentence
+    if (engine, device) in RUNS and (offload == "none" or device == "cuda"):
+        return ""
+    way = described(device, engine, processes, offload)
+    return f"This version can plan {way}, but cannot run it yet."
+
+
+def never(engine: Parallel, offload: Offload, method: str = "") -> str:
+    """Return why an engine cannot train so on any device, as a sentence; empty if it can."""
     planned = of_engine(engine)
     if method == "qlora" and planned.zero_stage == 3:
         return (
@@ -22,10 +32,7 @@ def cannot_run(
         )
     if not can_offload(engine, offload):
         return f"{planned.title} cannot offload the optimizer without the weights."
-    if (engine, device) in RUNS and (offload == "none" or device == "cuda"):
-        return ""
-    way = described(device, engine, processes, offload)
-    return f"This version can plan {way}, but cannot run it yet."
+    return ""
 
 
 def described(

@@ -8,7 +8,7 @@ from lockfiles.errors import DoesNotFit, UsageProblem
 from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
-from planner.parallelism.engines import cannot_run
+from planner.parallelism.engines import never
 from planner.parallelism.layouts import NAMES, Offload
 from planner.search import dropout, effective_tokens, fp8, lora_targets
 from planner.search.candidates import Candidates
@@ -209,8 +209,7 @@ def _spread(found: Candidates) -> Iterator[Contradiction]:
     )
     unable = ""
     if asked.parallel:
-        kept, method = asked.offload or "none", asked.method or ""
-        unable = cannot_run(found.machine.kind, asked.parallel, asked.processes, kept, method)
+        unable = never(asked.parallel, asked.offload or "none", asked.method or "")
     yield bool(unable), (unable,), Answer("machine.parallel", "auto")
 
 
