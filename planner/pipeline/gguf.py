@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockfiles import limits
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Answer, Key
 from planner.gguf import family
-from planner.gguf.check import check
-from planner.models.held import Held
 from planner.pipeline.kind import PlannedKind, Settings, Sizes, Wanted
 from planner.questions.question import Between, Question
+
+if TYPE_CHECKING:
+    from planner.models.held import Held
 
 _BITS = {"f16": 16.0, "q8_0": 8.5, "q4_k_m": 4.9}
 """Bits of a weight at each level; q4_k_m is the mean of its mixture, rounded up."""
@@ -56,7 +57,11 @@ def _settings(wanted: Wanted) -> list[Settings]:
     return [{"levels": [level], "rows": wanted.held, "samples": samples} for level in levels]
 
 
-def _check_base(model: Path, trains: bool, template: str, held: Mapping[str, Held] | None) -> None:
+def _check_base(
+    model: Path, trains: bool, template: str, held: "Mapping[str, Held] | None"
+) -> None:
+    from planner.gguf.check import check  # the wizard imports the questions above
+
     check(model, trained=trains, template=template, held=held)
 
 

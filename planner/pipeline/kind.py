@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lockfiles.fixes import Answer
 from lockfiles.harmless import one_line
-from planner.models.held import Held
 from planner.questions.question import Question
+
+if TYPE_CHECKING:
+    from planner.models.held import Held
 
 Settings = dict[str, str | int | bool | list[str]]
 
@@ -76,7 +78,7 @@ def _nothing(sizes: Sizes, settings: Mapping[str, Any]) -> int:
     return 0
 
 
-def _any_base(model: Path, trains: bool, template: str, held: Mapping[str, Held] | None) -> None:
+def _any_base(model: Path, trains: bool, template: str, held: "Mapping[str, Held] | None") -> None:
     """Work on every base model."""
 
 
@@ -100,7 +102,7 @@ class PlannedKind:
     """Returns the settings of each stage of this kind that is wanted. Raises UsageProblem."""
     families: tuple[str, ...] = ()
     """The families of base models that it can work on; empty for all."""
-    check_base: Callable[[Path, bool, str, Mapping[str, Held] | None], None] = _any_base
+    check_base: "Callable[[Path, bool, str, Mapping[str, Held] | None], None]" = _any_base
     """Checks the base model in a folder, by its configuration and tokenizer. The second argument
     says whether it is trained and saved before, the third is a chat template that replaces its own,
     or empty; the fourth has its tensors by name, None if they are not to be checked. Raises
