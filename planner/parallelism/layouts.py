@@ -40,8 +40,8 @@ def layouts(
 
 
 def can_offload(name: Parallel, offload: Offload) -> bool:
-    """Return whether an engine can train with this offloaded. What it cannot do may still be
-    planned on request."""
+    """Return whether an engine can train with this offloaded. `tunelock fit` still counts what it
+    cannot do, on request."""
     return of_engine(name).shards != "fsdp2" or offload != "optimizer"
 
 
