@@ -22,6 +22,7 @@ from torch._C._distributed_c10d import FileStore
 from planner.data.tokens import layout
 from planner.data.tokens.example import COMPLETION, IGNORED
 from tests import held
+from tests.gpu.several.busy import Busy
 from tests.gpu.speed import hand
 from tests.ranks import Case, order, rows_of
 
@@ -41,6 +42,7 @@ def main(case: Case, folder: Path) -> None:
         dist.init_process_group(backend, store=store, rank=rank, world_size=case.ranks)
     training = _engine(case)
     sent, first = [], dict[str, int]()
+    busy = Busy() if case.profiled else None
     began = _now()
     for number, batches in enumerate(_steps(case, rank), 1):
         training.lr(_rate(case, number))
@@ -52,12 +54,14 @@ def main(case: Case, folder: Path) -> None:
             "kind": "step", "step": number, "loss": value, "step_seconds": ended - began,
             "tokens": int(batches[0]["tokens"]),
         })  # fmt: skip
+        if busy:
+            busy.step(number)
         first = first or held.memory(reset=True)
         began = _now()
     found = {
         "events": sent, "steps": len(sent), "first": first,
         "shares": held.shares(training.wrapped, training.model, training.optimizer),
-        **held.memory(),
+        **held.memory(), **({"busy": busy.found} if busy else {}),
     }  # fmt: skip
     (folder / f"rank-{rank}.json").write_text(json.dumps(found))
     if case.engine != "single":

@@ -15,6 +15,8 @@ LONGEST_SECONDS = 150.0
 GIB = 1 << 30
 WARM = 2
 """Steps whose times are left out."""
+PROFILED = ("busy", "exchanged")
+"""What a training leaves only with `profile=1`."""
 Measured = dict[str, Any]
 
 
@@ -32,7 +34,7 @@ def measured(line: Line, base: Path, work: Path) -> Measured:
         "settings": case.train.model_dump(mode="json"), "resumed_at": len(before),
     }  # fmt: skip
     told["losses"] = before + told["losses"]
-    told |= {key: found[0][key] for key in ("busy", "exchanged") if key in found[0]}
+    told |= {key: found[0][key] for key in PROFILED if key in found[0]}
     if bare:
         told["bare"] = bare
     return told | {"seconds": round(time.monotonic() - began, 1)}
@@ -55,7 +57,8 @@ def _paired(
         (plain,) = (one for of, one in both if of.bare)
         (found,) = (one for of, one in both if not of.bare)
         runner = {"runner_step_seconds": kept(found)["step_seconds"]}
-        told.append(kept(plain) | runner)
+        profiled = {key: plain[0][key] for key in PROFILED if key in plain[0]}
+        told.append(kept(plain) | runner | profiled)
     return found, told
 
 
@@ -87,6 +90,9 @@ def told(found: Mapping[str, Any]) -> str:
         for one in found["by_rank"]
     ]
     profiled = "".join(_profiled(found))
+    profiled += "".join(
+        f"\nbare{''.join(_profiled(one))}" for one in found.get("bare", ()) if "busy" in one
+    )
     losses = " ".join(f"{one:.4f}" for one in found["losses"][:: max(1, len(found["losses"]) // 4)])
     bare = "".join(f", bare {one['step_seconds']:.3f} s" for one in found.get("bare", ()))
     return (
@@ -103,6 +109,8 @@ def _profiled(found: Mapping[str, Any]) -> Iterator[str]:
         names = ("step_seconds", "computes", "exchanges", "both")
         yield ", profiled: " + ", ".join(f"{name} {busy[name] * 1e3:.1f} ms" for name in names)
         yield f", {busy['kernels']:.0f} kernels\n{busy['host']}"
+        for place, share in busy["places"].items():
+            yield f"\n{share:.0%} {place}"
     for one in found.get("exchanged", ()):
         rate = one["sent_bytes"] / one["seconds"] / GIB
         yield f"\n{one['collective']} of {one['tensor_bytes'] / GIB:.3f} GiB: {rate:.1f} GiB/s"
