@@ -45,8 +45,6 @@ def _compiled(candidates: Candidates, chosen: Profile) -> str:
 def _recorded(candidates: Candidates, chosen: Profile) -> str:
     if candidates.request.recorded is not None:
         return f"You set it: passes are {'' if chosen.graph_sizes else 'not '}recorded."
-    if chosen.ranks > 1:
-        return "CUDA graphs are not used: they have not been tried on several cards yet."
     other = _other(candidates, chosen, recorded=not chosen.graph_sizes)
     gain = _gain(candidates, chosen, other)
     if chosen.graph_sizes:

@@ -39,8 +39,8 @@ def may_record(model: Sized, plan: Profile) -> bool:
 
 def untried(asked: Request, plan: Profile) -> bool:
     """Return whether recorded passes of a plan never ran on a card, so that they are not chosen
-    unasked: on several cards, or in bit-exact QLoRA (`planner.plan.exactness`)."""
-    return plan.ranks > 1 or (asked.exact and plan.method == "qlora")
+    unasked: in bit-exact QLoRA (`planner.plan.exactness`)."""
+    return asked.exact and plan.method == "qlora"
 
 
 def variants(asked: Request, model: Sized, plan: Profile) -> Iterator[Profile]:

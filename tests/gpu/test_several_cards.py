@@ -7,6 +7,8 @@ losses are compared with those of one process, in bf16.
 """
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,40 +31,52 @@ weights below 0.002. Measured on two H100s: 0.018 at most."""
 WAYS = [
     ("ddp", "lora"), ("ddp", "qlora"), ("ddp", "full"), ("zero1", "lora"), ("zero2", "full"),
     ("zero3", "lora"), ("zero3", "full"), ("fsdp2", "lora"), ("fsdp2", "full"),
+    ("ddp recorded", "lora"), ("ddp recorded", "qlora"), ("ddp recorded", "full"),
 ]  # fmt: skip
+RECORDED = " recorded"
+"""What follows an engine whose passes are recorded as CUDA graphs."""
 
 
-def planned(folder: Path, kind: str, processes: int, **changes: object) -> Path:
+def planned(folder: Path, kind: str, processes: int, engine: str = "") -> Path:
     """Plan the demo for some cards."""
-    return small(
+    changes: dict[str, object] = {}
+    if engine:
+        changes["machine__parallel"] = engine.removesuffix(RECORDED)
+        changes["method__cuda_graphs"] = "on" if engine.endswith(RECORDED) else "off"
+    made = small(
         folder, machine__device="cuda", machine__processes=processes, train__exact=False,
         method__kind=kind, method__dropout=0.0, train__epochs=EPOCHS, results__gguf=[], **changes,
     )  # fmt: skip
+    done(made, "plan")
+    if engine:
+        locked = locks.read(made / "run.lock").training()
+        assert locked.parallel.processes == processes
+        assert engine == locked.parallel.engine + RECORDED * bool(locked.train.graph_sizes)
+    return made
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, float]]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[int, float]]:
     """The losses of one process, by method."""
-    found = {}
-    for kind in ("lora", "qlora", "full"):
+
+    @cache
+    def found(kind: str) -> dict[int, float]:
         folder = planned(tmp_path_factory.mktemp(kind), kind, 1)
-        done(folder, "plan")
         carried_out(folder, "runs")
-        found[kind] = losses(folder, "runs")
+        return losses(folder, "runs")
+
     return found
 
 
 @pytest.mark.parametrize(("engine", "kind"), WAYS)
 def test_two_cards_train_as_one_does(
-    engine: str, kind: str, alone: dict[str, dict[int, float]], tmp_path: Path
+    engine: str, kind: str, alone: Callable[[str], dict[int, float]], tmp_path: Path
 ) -> None:
-    folder = planned(tmp_path, kind, 2, machine__parallel=engine)
-    done(folder, "plan")
+    folder = planned(tmp_path, kind, 2, engine)
     locked = locks.read(folder / "run.lock").training()
-    assert (locked.parallel.engine, locked.parallel.processes) == (engine, 2)
     made = carried_out(folder, "runs")
     assert made.evaluation.tuned and made.evaluation.base and made.measured.peak_bytes
-    difference = apart(losses(folder, "runs"), alone[kind])
+    difference = apart(losses(folder, "runs"), alone(kind))
     error = locked.prediction.peak_bytes / made.measured.peak_bytes - 1
     tell(
         f"two cards {engine} {kind}", apart=round(difference, 4), error=f"{error:+.2%}",
@@ -73,10 +87,9 @@ def test_two_cards_train_as_one_does(
     assert made.evaluation.tuned.accuracy > made.evaluation.base.accuracy
 
 
-@pytest.mark.parametrize("engine", ["ddp", "zero3", "fsdp2"])
+@pytest.mark.parametrize("engine", ["ddp recorded", "ddp", "zero3", "fsdp2"])
 def test_a_killed_process_of_two_is_resumed(engine: str, tmp_path: Path) -> None:
-    folder = planned(tmp_path, "lora", 2, machine__parallel=engine)
-    done(folder, "plan")
+    folder = planned(tmp_path, "lora", 2, engine)
     carried_out(folder, "first")
     resumed = killed_and_gone_on(folder)
     difference = apart(losses(folder, "killed"), losses(folder, "first"))
@@ -85,10 +98,9 @@ def test_a_killed_process_of_two_is_resumed(engine: str, tmp_path: Path) -> None
     assert resumed.evaluation.tuned
 
 
-@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
+@pytest.mark.parametrize("engine", ["ddp recorded", "ddp", "zero2", "zero3", "fsdp2"])
 def test_two_cards_are_rehearsed(engine: str, tmp_path: Path) -> None:
-    folder = planned(tmp_path, "full", 2, machine__parallel=engine)
-    done(folder, "plan")
+    folder = planned(tmp_path, "full", 2, engine)
     said = done(folder, "rehearse")
     found = json.loads((folder / "rehearsal.json").read_text("utf-8"))["measured"]
     tell(f"two cards {engine} rehearsed", measured=found)

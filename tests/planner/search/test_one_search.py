@@ -21,7 +21,7 @@ from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
 from planner.models.facts import FileFact, ModelFacts, architecture
-from planner.parallelism.engines import cannot_run
+from planner.parallelism.engines import cannot_run, never
 from planner.search.choose import Choice, choose
 from planner.search.reasons import YOURS, measured
 from planner.search.rejected import nothing_fits
@@ -141,6 +141,12 @@ def _beyond(plan: Profile) -> str:
 def _check(case: Case, found: Answer) -> None:
     """Compare what both say of one method."""
     method, request = found.plan.profile.method, case.request
+    asked = case.wish.parallel
+    if asked and (unable := never(asked, case.wish.offload or "none", method)):
+        assert unable in " ".join(found.reasons) or not found.plan.fits
+        with pytest.raises(UsageProblem):
+            _chosen(case, method)
+        return
     if not found.plan.fits:
         with pytest.raises(DoesNotFit) as refused:
             _chosen(case, method)

@@ -10,7 +10,7 @@ from lockfiles import limits
 from planner.data.tokens import layout
 from planner.data.tokens.order import epoch_order
 from planner.parallelism.layouts import Parallel
-from planner.search import effective_tokens, kernels, ranking, reasons
+from planner.search import effective_tokens, ranking, reasons
 from planner.search.buckets import buckets
 from planner.search.candidates import Candidates
 from planner.search.passes import Steps
@@ -87,13 +87,12 @@ def test_layers_that_must_be_compiled_choose_an_engine_that_can() -> None:
     assert {name for name, _ in several(2, recorded=True).layouts} == {"ddp"}
 
 
-def test_passes_are_not_recorded_beside_nccl_unless_asked() -> None:
+def test_passes_of_several_cards_are_recorded_where_the_host_would_be_slower() -> None:
     every = several(2, model="Qwen/Qwen2.5-0.5B", epochs=40)
     plan = best(every)
-    assert plan.parallel == "ddp" and not plan.graph_sizes
-    assert kernels.may_record(every.model, plan)
-    assert "not been tried on several cards" in reasons.why(every, plan)["train.graph_sizes"]
-    assert best(several(2, model="Qwen/Qwen2.5-0.5B", recorded=True)).graph_sizes
+    assert plan.parallel == "ddp" and plan.graph_sizes
+    assert "replayed from CUDA graphs" in reasons.why(every, plan)["train.graph_sizes"]
+    assert not best(several(2, model="Qwen/Qwen2.5-0.5B", epochs=40, recorded=False)).graph_sizes
 
 
 def test_a_step_takes_as_long_as_its_slowest_process() -> None:
