@@ -10,9 +10,10 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import cycle
 
 from planner.plan.exactness import ON_CUDA
 from runner.rehearse.case import Case, Measured
@@ -30,22 +31,25 @@ def each(
     at_once: int = 1,
     room_bytes: int = 0,
     claim: Callable[[Case], int] = lambda _: 0,
+    cards: Sequence[str] = (),
 ) -> Iterator[tuple[Case, Outcome]]:
     """Run each case in a fork, until `seconds` are over; those that run then are finished.
 
     `at_once` cases share the card while their claims, in bytes, are within `room_bytes`: peaks
-    are the same then, and step times are not.
+    are the same then, and step times are not. With `cards`, the names of cards as in
+    `CUDA_VISIBLE_DEVICES`, each case gets the next one.
     """
     ends = time.monotonic() + seconds
     prepared()
     waiting, running = iter(cases), list[_Fork]()
+    places = cycle(cards or [""])
     following = next(waiting, None)
     while following or running:
         room = room_bytes - sum(claim(fork.case) for fork in running)
         over = time.monotonic() > ends
         may = not running or (len(running) < at_once and following and claim(following) <= room)
         if following and may and not over:
-            running.append(_Fork(following))
+            running.append(_Fork(following, next(places)))
             following = next(waiting, None)
             continue
         if not running:
@@ -69,13 +73,15 @@ def _ended(running: list["_Fork"]) -> list["_Fork"]:
 class _Fork:
     """One case in its own process."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, card: str = "") -> None:
         self.case, self.began, self.ended = case, time.monotonic(), False
         self._told = b""
         reading, writing = os.pipe()
         self._process = os.fork()
         if self._process == 0:
             os.close(reading)
+            if card:
+                os.environ["CUDA_VISIBLE_DEVICES"] = card
             _report(case, writing)
             os._exit(0)
         os.close(writing)

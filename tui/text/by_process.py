@@ -79,7 +79,7 @@ def sentences(report: Report) -> Iterator[str]:
     rate = exchanged.rate(found.exchanged)
     if rate and report.found.machine.kind == "cuda":
         assumed = report.bytes_per_second
-        than = f", {difference(rate, assumed)} the assumed {speed(assumed)}" if assumed else ""
+        than = f", {_against(rate, assumed, f'assumed {speed(assumed)}')}" if assumed else ""
         yield (
             f"Each card sends {speed(rate)} to the next one{than}. "
             "`tunelock plan --facts rehearsal.json` plans with that."
@@ -89,8 +89,18 @@ def sentences(report: Report) -> Iterator[str]:
 def _most(found: Measured, predicted: int) -> str:
     most = greatest(found.processes)
     least = min(found.processes, key=lambda one: one.allocated_bytes)
-    return (
-        f"Process {most.rank} needed most, {memory(most.allocated_bytes)} in `{most.phase}` "
-        f"({difference(most.allocated_bytes, predicted)} the prediction); process {least.rank} "
-        f"needed least, {memory(least.allocated_bytes)}."
+    alike = memory(most.allocated_bytes) == memory(least.allocated_bytes)
+    who = "Each process needed" if alike else f"Process {most.rank} needed most,"
+    said = (
+        f"{who} {memory(most.allocated_bytes)} in `{most.phase}` "
+        f"({_against(most.allocated_bytes, predicted, 'prediction')})"
     )
+    if alike:
+        return f"{said}."
+    return f"{said}; process {least.rank} needed least, {memory(least.allocated_bytes)}."
+
+
+def _against(measured: float, expected: float, name: str) -> str:
+    """Return `4% above the prediction`, or `equal to the prediction`."""
+    found = difference(measured, expected)
+    return f"{found}{' to' if found == 'equal' else ''} the {name}"

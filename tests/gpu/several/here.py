@@ -1,6 +1,7 @@
 """What is kept of the machine that measured: its card, the speed of its host, and its links."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,27 @@ def here() -> dict[str, Any]:
     found = probe(Path("/"))
     if not found.gpus:
         return {"card": "", "host_seconds": 0.0, "links": asdict(found.links)}
-    one_card = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    numbers = ",".join(str(at) for at, _ in enumerate(found.gpus))
+    cards = os.environ.get("CUDA_VISIBLE_DEVICES", numbers).split(",")
     # the host's own allocator settings are not those of trainings, which have a card each
-    with patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": one_card}):
-        ((_, measured),) = each([HOST])
-    if isinstance(measured, str):
-        print(f"the speed of the host is unknown: {measured}", flush=True)
-    seconds = 0.0 if isinstance(measured, str) else measured.warm_step_seconds
+    with patch.dict(os.environ):
+        alone, *_ = _host_seconds(cards[:1])
+        together = _host_seconds(cards) if len(cards) > 1 else []
     return {
-        "card": found.gpus[0].name, "host_seconds": seconds, "links": asdict(found.links),
-        "memory_bytes": found.gpus[0].free_bytes,
+        "card": found.gpus[0].name, "host_seconds": alone, "together": together,
+        "links": asdict(found.links), "memory_bytes": found.gpus[0].free_bytes,
     }  # fmt: skip
+
+
+def _host_seconds(cards: Sequence[str]) -> list[float]:
+    """Return the speed of the host as processes on each of some cards measure it at the same time;
+    0 where one failed."""
+    found = []
+    for _, measured in each([HOST] * len(cards), at_once=len(cards), cards=cards):
+        if isinstance(measured, str):
+            print(f"the speed of the host is unknown: {measured}", flush=True)
+        found.append(0.0 if isinstance(measured, str) else measured.warm_step_seconds)
+    return found
 
 
 def card_of(told: dict[str, Any]) -> Accelerator:

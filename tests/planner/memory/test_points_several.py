@@ -7,10 +7,13 @@ keeps was found with these points; of the formulas of others, only the third ten
 2. `choices_several.jsonl` has more of these plans, on H100s, 2026-11-28; nothing was fitted to
 them. `several_again.jsonl` and `choices_again.jsonl` are of the day after, on two H100s and two
 H200s: what ZeRO's stage 3 and FSDP2 hold of weights in main memory was mended with two of them.
-Those with `in_place` ran since large gradients are exchanged where they are.
+Those with `in_place` ran since large gradients are exchanged where they are. `several_graphs.jsonl`
+and `choices_graphs.jsonl` are of the evening, on two and four H200s: some record their passes, so
+that only what the allocator reserved tells their peak.
 """
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from planner.memory.facts import Estimate
 from planner.memory.shares import small_elements
 from planner.memory.trainable import trained_parameters
 from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
-from planner.search.budget import kept_besides
+from planner.search.budget import kept_besides, with_room
 from tests.gpu.several.choices import Search
 from tests.gpu.several.line import Line
 from tests.gpu.several.predicted import profile_of
@@ -59,9 +62,15 @@ class Point(ranks.Point):
         return one.adapter_width * (next(counts) - next(counts))
 
 
+LINES = ("several", "several_again", "several_graphs")
+PLANS = ("choices", "choices_several", "choices_again", "choices_graphs")
+
+
 @cache
 def lines() -> tuple[Point, ...]:
-    return tuple(_line(told) for name in ("several", "several_again") for told in read(name))
+    """Trainings whose passes are not recorded."""
+    found = (_line(told) for name in LINES for told in read(name))
+    return tuple(one for one in found if not one.profile.graph_sizes)
 
 
 def _line(told: dict[str, Any]) -> Point:
@@ -93,8 +102,15 @@ def read(name: str) -> list[dict[str, Any]]:
 
 
 def every() -> tuple[Point, ...]:
-    names = ("choices", "choices_several", "choices_again")
-    return (*lines(), *(one for name in names for one in plans(name)))
+    """All trainings whose passes are not recorded."""
+    found = (one for name in PLANS for one in plans(name))
+    return (*lines(), *(one for one in found if not one.profile.graph_sizes))
+
+
+def recorded() -> Iterator[Point]:
+    """Yield trainings whose passes are recorded as CUDA graphs."""
+    every = (*map(_line, read("several_graphs")), *plans("choices_graphs"))
+    return (one for one in every if one.profile.graph_sizes)
 
 
 def test_there_are_thirty_points_of_several_ranks() -> None:
@@ -103,7 +119,7 @@ def test_there_are_thirty_points_of_several_ranks() -> None:
     assert engines == {"ddp", "zero1", "zero2", "zero3", "fsdp2"}
     assert {one.profile.ranks for one in several} == {2, 4}
     assert {one.profile.offload for one in several} == {"none", "optimizer", "all"}
-    assert len(several) == 73
+    assert len(several) == 90
 
 
 def test_the_peaks_of_each_rank_are_met() -> None:
@@ -132,4 +148,15 @@ def test_what_the_allocator_keeps_is_met_within_a_sixth() -> None:
         found = one.estimate
         kept = found.peak.peak_bytes + kept_besides(found, one.profile.engine)
         print(f"{kept / one.told['reserved_bytes'] - 1:+.1%} {one.name}")
-        assert 0.88 < kept / one.told["reserved_bytes"] < 1.1, one.name
+        assert 5 / 6 < kept / one.told["reserved_bytes"] < 1.1, one.name
+
+
+def test_plans_leave_room_for_recorded_passes() -> None:
+    found = list(recorded())
+    for one in found:
+        peak, reserved = one.estimate.peak.peak_bytes, one.told["reserved_bytes"]
+        print(
+            f"{peak / reserved - 1:+.1%} {with_room(peak, one.profile) / reserved:.2f} {one.name}"
+        )
+        assert peak < reserved <= with_room(peak, one.profile), one.name
+    assert len(found) == 11

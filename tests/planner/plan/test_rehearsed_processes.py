@@ -107,6 +107,15 @@ def test_each_process_is_shown_with_its_difference(made: TrainingLock) -> None:
     ] in lines  # fmt: skip
 
 
+def test_processes_that_need_the_same_are_told_in_one(made: TrainingLock) -> None:
+    found, _ = measured(made)
+    first, *_ = found.measured.processes
+    alike = tuple(replace(first, rank=rank) for rank in (0, 1))
+    _, page = measured(made, processes=alike)
+    told = page.replace("\n  ", " ")
+    assert "Each process needed 3.00 GiB in `" in told and "needed least" not in told
+
+
 def test_what_an_engine_adds_outside_the_allocator_counts_once(made: TrainingLock) -> None:
     found, _ = measured(made)
     machine = counted(answers(**ASKED), CARDS)
