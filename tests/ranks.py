@@ -26,7 +26,7 @@ from runner.environments.variables import on_cpu
 from runner.runs.pipe import Line
 from tests import held
 from tests.children import ended
-from tests.gpu.several.busy import Busy
+from tests.gpu.several.busy import Busy, recompiled
 
 SETTINGS = Train(
     micro_batch=2, accumulation=1, epochs=1, learning_rate=1e-3, schedule="cosine",
@@ -205,6 +205,8 @@ def main(folder: Path) -> int:
             "result": str(result.folder), "stopped": result.stopped, "steps": result.steps,
             "first": line.first, **held.memory(),
         }  # fmt: skip
+        if job.train.kernels == "compiled":
+            found["recompiled"] = recompiled()
         if line.busy:
             found |= {"busy": line.busy.found, "exchanged": _exchanged(case, ranks)}
         (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))

@@ -124,6 +124,13 @@ def told(profiler: Any, seconds: float, steps: int) -> dict[str, Any]:
     }
 
 
+def recompiled() -> list[str]:
+    """Return why code was compiled again in this process: what earlier code does not cover."""
+    utils = sys.modules.get("torch._dynamo.utils")
+    found = utils.guard_failures.items() if utils else ()
+    return [f"{code.co_name} {why}" for code, every in found for why in every]
+
+
 def joined(every: Iterable[Interval]) -> list[Interval]:
     """Return intervals without those that overlap."""
     found: list[Interval] = []

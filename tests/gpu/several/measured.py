@@ -15,8 +15,8 @@ LONGEST_SECONDS = 150.0
 GIB = 1 << 30
 WARM = 2
 """Steps whose times are left out."""
-PROFILED = ("busy", "exchanged")
-"""What a training leaves only with `profile=1`."""
+PROFILED = ("busy", "exchanged", "recompiled")
+"""What a training leaves with `profile=1`, and the last of compiled layers."""
 Measured = dict[str, Any]
 
 
@@ -111,6 +111,7 @@ def _profiled(found: Mapping[str, Any]) -> Iterator[str]:
         yield f", {busy['kernels']:.0f} kernels\n{busy['host']}"
         for place, share in busy["places"].items():
             yield f"\n{share:.0%} {place}"
+    yield from (f"\ncompiled again: {why}" for why in found.get("recompiled", ()))
     for one in found.get("exchanged", ()):
         rate = one["sent_bytes"] / one["seconds"] / GIB
         yield f"\n{one['collective']} of {one['tensor_bytes'] / GIB:.3f} GiB: {rate:.1f} GiB/s"
