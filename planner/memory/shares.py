@@ -104,6 +104,11 @@ def small_elements(shape: Architecture, profile: Profile, most: int) -> int:
     return sum(size * count for size, count in _tensors(shape, profile) if size <= most)
 
 
+def large_tensors(shape: Architecture, profile: Profile, least: int) -> int:
+    """Return how many trained tensors have at least so many elements."""
+    return sum(count for size, count in _tensors(shape, profile) if size >= least)
+
+
 def sizes(model: Sized, profile: Profile, held: Held, trained: int) -> Sizes:
     """Return the sizes of a model's tensors; `held` are its weights and those of its adapter."""
     shape = model.architecture

@@ -6,6 +6,8 @@ ALONE_ELEMENTS = 1 << 20
 """Elements from which a gradient is exchanged where it is; smaller ones are copied together."""
 TRAVELING_ELEMENTS = 1 << 26
 """Elements whose copies may be under way at the same time."""
+BUCKET_ELEMENTS = TRAVELING_ELEMENTS // 4
+"""Elements of smaller gradients that travel together."""
 
 ENGINE = PlannedEngine(
     "DDP",

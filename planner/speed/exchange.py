@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from planner.memory.facts import Sized
 from planner.memory.resident import weights
-from planner.memory.shares import at_once, largest_layer
+from planner.memory.shares import at_once, large_tensors, largest_layer, small_elements
 from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture
+from planner.parallelism.ddp import ALONE_ELEMENTS, BUCKET_ELEMENTS
 from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
 from planner.speed.updates import trained_tensors
@@ -33,6 +34,14 @@ OFFLOADED_SECONDS = 1.3e-9
 processes shared the host."""
 CLIPPED_SECONDS = 9e-10
 """What FSDP2 takes to clip a gradient there, too, and to move it in float32; on an H100's host."""
+REDUCED_SECONDS = 1e-4
+"""What DDP takes for an all-reduce besides its bytes: two H200s took 0.15 to 0.23 ms for 16 MiB and
+1.0 ms for 256 MiB. Also what its hooks take of a backward pass, on the hosts of H100s and H200s."""
+SEEN_SHARE = 0.3
+"""The share of what DDP exchanges meanwhile that a backward pass takes longer, since kernels share
+the card: of a 1.5B in full, on two and four H200s."""
+TORCH_BUCKET_BYTES = 25 << 20
+"""What torch's DDP exchanges at once."""
 HOST_BYTES_PER_SECOND = 25e9
 """What a card gets of main memory."""
 NVME_BYTES = 28
@@ -56,6 +65,8 @@ class Exchange:
     """Whether what is sent in a micro-step overlaps with computing."""
     collectives: int = 0
     """Their number in a micro-step."""
+    reductions: int = 0
+    """The number of DDP's all-reduces in an optimizer step."""
 
     @property
     def sent(self) -> float:
@@ -71,7 +82,10 @@ def exchange(model: Sized, profile: Profile) -> Exchange:
     trained = share * trained_parameters(model, profile)
     if profile.copied:
         waits = profile.graph_sizes > 0  # a replay runs no hooks of gradients
-        return Exchange(stepped=2 * trained * profile.adapter_width, overlaps=not waits)
+        return Exchange(
+            stepped=2 * trained * profile.adapter_width, overlaps=not waits,
+            reductions=_reductions(model, profile),
+        )  # fmt: skip
     gradients = profile.width * trained
     if profile.engine.zero_stage == 3:
         units = _units(model.architecture, profile)
@@ -105,8 +119,9 @@ def step_seconds(model: Sized, profile: Profile, card: Rated, hidden: float) -> 
     took = card.links.seconds(found.stepped) if found.stepped else 0.0
     if profile.engine.zero_stage == 1:  # the gradients of other micro-batches stay where they are
         took += card.host * TENSOR_SECONDS * trained_tensors(model.architecture, profile)
-    if found.overlaps and profile.copied:
-        return max(0.0, took - hidden)
+    if profile.copied:
+        seen = max(SEEN_SHARE * took, took - hidden) if found.overlaps else took
+        return seen + REDUCED_SECONDS * found.reductions
     if profile.offloads:
         own = trained_parameters(model, profile) / profile.ranks
         clips = profile.engine.shards == "fsdp2"
@@ -132,6 +147,14 @@ def traffic_seconds(model: Sized, profile: Profile, card: Rated, accumulation: i
 def overlaps(model: Sized, profile: Profile) -> bool:
     """Return whether cards exchange while they compute."""
     return exchange(model, profile).overlaps
+
+
+def _reductions(model: Sized, profile: Profile) -> int:
+    """Return how often DDP reduces a part of all gradients."""
+    if not profile.pass_tokens:
+        return 1 + trained_parameters(model, profile) * profile.adapter_width // TORCH_BUCKET_BYTES
+    small = small_elements(model.architecture, profile, ALONE_ELEMENTS - 1)
+    return -(-small // BUCKET_ELEMENTS) + large_tensors(model.architecture, profile, ALONE_ELEMENTS)
 
 
 def _units(shape: Architecture, profile: Profile) -> int:

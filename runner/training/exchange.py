@@ -8,10 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
-
-BUCKET_ELEMENTS = TRAVELING_ELEMENTS // 4
-"""Elements of smaller gradients that travel together."""
+from planner.parallelism.ddp import ALONE_ELEMENTS, BUCKET_ELEMENTS, TRAVELING_ELEMENTS
 
 
 def take_first(parameters: Sequence[torch.nn.Parameter]) -> None:

@@ -28,7 +28,7 @@ def here() -> dict[str, Any]:
     cards = os.environ.get("CUDA_VISIBLE_DEVICES", numbers).split(",")
     # the host's own allocator settings are not those of trainings, which have a card each
     with patch.dict(os.environ):
-        alone, *_ = _host_seconds(cards[:1])
+        alone = min(*_host_seconds(cards[:1]), *_host_seconds(cards[:1]))
         together = _host_seconds(cards) if len(cards) > 1 else []
     return {
         "card": found.gpus[0].name, "host_seconds": alone, "together": together,

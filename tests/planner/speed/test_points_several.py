@@ -1,10 +1,12 @@
 """Step times of trainings by the runner on one, two and four NVIDIA cards of one host.
 
 Only of those that ran alone on the machine (`tests/planner/memory/test_points_several.py`). What
-ZeRO's stage 3 takes for a layer, and what an optimizer in main memory takes, were fitted to them.
-The speed of the host was measured on the same machine, in one process. That of the H100s in
-`choices_several.jsonl` was not, so its usual speed is assumed. `pairs` has the step of the runner
-and that of a plain script with the same engine, in seconds.
+ZeRO's stage 3 takes for a layer, what an optimizer in main memory takes, and how much of DDP's
+exchange a backward pass hides were fitted to them.
+The speed of the host was measured on the same machine, in one process: of several measurements of
+a machine in a session the least, since other work only makes them slower. That of the H100s in
+`choices_several.jsonl` was not measured, so its usual speed is assumed. `pairs` has the step of the
+runner and that of a plain script with the same engine, in seconds.
 """
 
 from dataclasses import replace
@@ -23,13 +25,11 @@ WITHIN = 0.25
 MISSED = (
     "ddp full Qwen2.5-1.5B rows=passes kernels=compiled checkpointing=off micro=4 accumulation=1 "
     "bare=2 steps=14, 2 x NVIDIA H200",
-    "ddp full Qwen2.5-1.5B rows=passes kernels=compiled bare=1 steps=14, 2 x NVIDIA H200",
-    "ddp full Qwen2.5-1.5B rows=passes kernels=compiled bare=2 steps=16, 2 x NVIDIA H200",
     "Qwen3-4B lora, 2 cards: ddp, passes of 3731, varlen, compiled",
 )
-"""Small passes in compiled layers: the first and the last took 1.6 and 1.4 times as long as
-expected, the others 0.8 times. Why is not known; steps of the last differ by 1.4, and the host of
-the third was measured twice, at 0.094 and 0.117 s."""
+"""Small passes in compiled layers, for which cards wait for their hosts: they took 1.35 and 1.4
+times as long as expected, and compiled layers on one card up to 1.9 times
+(`test_points_compiled.py`), but in others they did not. Steps of the last differ by 1.4."""
 CROWDED = (
     "zero1 full Qwen2.5-1.5B, 4 x NVIDIA H200",
     "zero2 full Qwen2.5-1.5B bare=1, 4 x NVIDIA H200",
@@ -67,7 +67,7 @@ def test_step_times_are_met() -> None:
     met = [one for name, one in errors.items() if name not in (*MISSED, *CROWDED)]
     assert max(map(abs, met)) <= WITHIN
     assert sum(map(abs, met)) / len(met) <= 0.12
-    assert (len(errors), len(met)) == (47, 40)
+    assert (len(errors), len(met)) == (47, 42)
 
 
 def test_the_runner_is_as_fast_as_a_plain_script_with_the_same_engine() -> None:
