@@ -31,8 +31,12 @@ from pathlib import Path
 
 from planner.machines.probes.probe import probe
 
-USUAL = {"NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1", "HF_HUB_OFFLINE": "1"}
-"""Variables of every command, unless they are set."""
+USUAL = {
+    "NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1", "HF_HUB_OFFLINE": "1",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+}  # fmt: skip
+"""Variables of every command, unless they are set. With the order of the bus, a number names the
+same card for torch and for the driver, and no two commands get the same one."""
 LEAST_SECONDS = 60.0
 """Of the budget, for a command that limits itself."""
 GRACE_SECONDS = 5.0
