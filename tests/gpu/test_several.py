@@ -72,6 +72,16 @@ def test_what_happens_at_once_counts_once() -> None:
     assert found == [(0, 6), (7, 9)] and busy.total(found) == 8
 
 
+def test_gradients_are_grouped_in_order_and_large_ones_are_alone() -> None:
+    import torch
+
+    from tests.gpu.several import exchanges
+
+    sizes = [3, 3, 9, 1, 4]
+    found = exchanges.grouped([torch.zeros(one, dtype=torch.int8) for one in sizes], 6)
+    assert [[len(one) for one in some] for some in found] == [[3, 3], [9], [1, 4]]
+
+
 @pytest.mark.slow
 def test_every_line_of_the_tables_has_a_prediction() -> None:
     for table in several.TABLE.parent.glob("*.txt"):
