@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lockfiles.errors import DoesNotFit, UsageProblem
+from lockfiles.errors import DoesNotFit, TunelockError, UsageProblem
 from planner.catalogue import lookup
 from planner.fit.answers import Answer, answers
 from planner.fit.machines import cards
@@ -21,7 +21,7 @@ from planner.fit.request import FitRequest, Wish
 from planner.interview.answers import check
 from planner.machines.facts import MachineFacts
 from planner.models.facts import FileFact, ModelFacts, architecture
-from planner.parallelism.engines import cannot_run
+from planner.parallelism.engines import cannot_run, never
 from planner.search.choose import Choice, choose
 from planner.search.reasons import YOURS, measured
 from planner.search.rejected import nothing_fits
@@ -141,6 +141,11 @@ def _beyond(plan: Profile) -> str:
 def _check(case: Case, found: Answer) -> None:
     """Compare what both say of one method."""
     method, request = found.plan.profile.method, case.request
+    plan = found.plan.profile
+    if never(plan.parallel, plan.offload, method):  # fit counts on request what no engine can do
+        with pytest.raises(UsageProblem if found.plan.fits else TunelockError):
+            _chosen(case, method)
+        return
     if not found.plan.fits:
         with pytest.raises(DoesNotFit) as refused:
             _chosen(case, method)
