@@ -99,9 +99,11 @@ def _of_length(candidates: Candidates, plan: Profile, length: int) -> Profile:
 
 
 def offloads(candidates: Candidates, plan: Profile) -> Iterator[Change]:
-    """Yield what can be offloaded from cards where the request leaves that open."""
+    """Yield what can be offloaded from a single card where the request leaves that open; with
+    several, the search offloads without being asked."""
     asked = candidates.request
-    for offload in () if asked.offload or not candidates.machine.gpus else _OFFLOADS:
+    alone = bool(candidates.machine.gpus) and asked.processes == 1
+    for offload in _OFFLOADS if alone and not asked.offload else ():
         other = replace(candidates, request=replace(asked, offload=offload))
         if other.layouts and may_offload(plan.method, offload, asked.offload):
             found = best_or_least(other, plan.method)
