@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from lockfiles import files, refusal, sense
 from lockfiles import text as toml
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import UsageProblem, naming
 from lockfiles.fields import Sha256, Table, is_data_file_name
 from lockfiles.fixes import PLAN_AGAIN, Advice, Change, Command, Steps
 from lockfiles.forecast import Disk, Machine, Prediction, Rejected
@@ -166,7 +166,8 @@ def parse(source: str, *, name: str = "run.lock") -> Lock:
 
 def read(path: Path) -> Lock:
     """Read a lock from disk; see `parse`."""
-    return parse(toml.read(path, limit_bytes=LIMIT_BYTES), name=str(path))
+    with naming(path):
+        return parse(toml.read(path, limit_bytes=LIMIT_BYTES), name=str(path))
 
 
 def _check_version(table: Mapping[str, object], name: str) -> None:

@@ -182,7 +182,7 @@ def test_rows_that_can_no_longer_be_read_are_first_of_all_other_rows(
     path.write_text(BROKEN[how](path.read_text("utf-8")), "utf-8")
     with pytest.raises(DigestDiffers) as caught:
         corpus(lock, folder)
-    assert "`run.lock` does not match" in caught.value.message
+    assert "The lock does not match" in caught.value.message
     with pytest.raises(DigestDiffers):
         list(finished.check(lock, found(lock, folder)))
 

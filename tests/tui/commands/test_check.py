@@ -112,6 +112,20 @@ def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+def test_hints_name_the_lock_that_was_given(folder: Path) -> None:
+    jobs = folder / "jobs"
+    jobs.mkdir()
+    for ending in ("lock", "toml"):
+        shutil.copy(folder / f"run.{ending}", jobs / f"small.{ending}")
+    rows = folder / "rows" / "train.jsonl"
+    rows.write_text("".join(rows.read_text("utf-8").splitlines(True)[1:]), "utf-8")
+    places = [f"{name}=rows/{name}.jsonl" for name in ("train", "test")]
+    located = [word for one in (*places, "model=base") for word in ("--locate", one)]
+    done = tunelock(folder, "check", "jobs/small.lock", *located)
+    assert done.returncode == 5
+    assert done.stderr.splitlines()[-1].endswith("plan again: `tunelock plan jobs/small.toml`")
+
+
 def test_a_missing_lock_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     done = tunelock(tmp_path, "check")
     assert done.returncode == 2
