@@ -59,13 +59,13 @@ class TunelockError(Exception):
         self.fix = fixes.relocated(self.fix, old, new)
 
     def in_files(self, names: Mapping[str, str]) -> None:
-        """Name files in the fixes as they are called, by their default names; see `fixes`."""
+        """Name files in the fixes by their own names, which `names` has by the default ones."""
         from lockfiles import fixes
 
         self.fix = fixes.in_files(self.fix, names)
 
     def of_lock(self, lock: "Path") -> None:
-        """Name a lock, and the files next to it, in the fixes as they are called."""
+        """Name a lock, and the files next to it, in the fixes by their own names."""
         from lockfiles import fixes
 
         self.fix = fixes.in_files(self.fix, fixes.beside(lock))
@@ -73,7 +73,7 @@ class TunelockError(Exception):
 
 @contextmanager
 def naming(lock: "Path") -> Iterator[None]:
-    """Name a lock, and the files next to it, in the fixes of errors as they are called."""
+    """Name a lock, and the files next to it, in the fixes of errors by their own names."""
     try:
         yield
     except TunelockError as problem:
