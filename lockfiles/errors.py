@@ -106,9 +106,15 @@ class DoesNotFit(TunelockError):
 
 
 class DigestDiffers(TunelockError):
-    """A model, template, data file or token stream differs from the lock."""
+    """A model, data file, template or token stream differs from the lock, or a lock was edited."""
 
     exit_code = 5
+
+
+class EditedLock(UsageProblem):
+    """A lock has values that contradict each other, as no plan writes them."""
+
+    exit_code = DigestDiffers.exit_code
 
 
 class DataRefused(TunelockError):

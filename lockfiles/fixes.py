@@ -121,6 +121,9 @@ class Steps:
     parts: tuple[Step, ...]
 
 
+PLAN_INSTEAD = Steps((Advice(f"change `{INTENT}` instead"), Command("tunelock plan run.toml")))
+"""For a lock that was edited."""
+
 Fix = Step | Steps
 Fixes = Fix | Sequence[Fix] | None
 """One fix, several alternatives, or none."""

@@ -10,6 +10,7 @@ from lockfiles import lock as locks
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import TrainingLock
 from runner.inputs import finished, verify
+from tests.planned import resealed
 from tests.runner.inputs.locked import corpus, edit, found
 from tests.runner.inputs.locked import folder as folder
 from tests.runner.inputs.locked import lock as lock
@@ -159,7 +160,7 @@ def test_layers_that_the_model_does_not_have_are_named(lock: TrainingLock, name:
     with pytest.raises(
         UsageProblem, match=f"names `{name}`, which is not a linear layer of `llama`"
     ):
-        verify.check_whole(lock.model_copy(update={"method": method}))
+        verify.check_whole(resealed(lock, {"method": method}))
 
 
 BROKEN: dict[str, Callable[[str], str]] = {
