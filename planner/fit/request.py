@@ -120,7 +120,7 @@ class FitRequest:
             longest=self.longest,
             lengths=self.lengths,
             tokens=sum(self.lengths),
-            rank=wish.rank or RANKS["behaviour"],
+            rank=wish.rank or RANKS["behavior"],
             targets=preset(self.model.architecture, "all-linear"),
             dropout=DROPOUT if wish.dropout is None else wish.dropout,
             objective=wish.objective,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Alternative", "Choice", "choose"]
 
-_CHANGES = {"style": "changing style", "behaviour": "changing behavior", "domain": "a new domain"}
+_CHANGES = {"style": "changing style", "behavior": "changing behavior", "domain": "a new domain"}
 """Each answer of `goal.change`, as a sentence names it."""
 NARROW = 1024
 """Hidden width below which one thread is faster than several."""

@@ -132,7 +132,7 @@ def test_processes_share_the_cores_and_the_memory_of_a_machine() -> None:
     assert (two.profile.parallel, two.profile.ranks) == ("ddp", 2)
 
 
-@pytest.mark.parametrize(("change", "rank"), [("style", 8), ("behaviour", 16), ("domain", 64)])
+@pytest.mark.parametrize(("change", "rank"), [("style", 8), ("behavior", 16), ("domain", 64)])
 def test_rank_follows_what_must_change(change: str, rank: int) -> None:
     found = _choose("qwen3-4b", _machine(24), goal__change=change)
     assert (found.rank, found.alpha) == (rank, 2 * rank)
