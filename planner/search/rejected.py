@@ -113,6 +113,7 @@ def _way_out(candidates: Candidates, smallest: Profile) -> Fix:
     changes = chain(
         alternatives.settings(candidates, smallest),
         alternatives.engines(candidates, smallest),
+        (change for change in alternatives.processes(candidates) if _runs(change.plan)),
         alternatives.methods(candidates),
         alternatives.lengths(candidates, smallest),
         (change for change in alternatives.offloads(candidates, smallest) if _runs(change.plan)),

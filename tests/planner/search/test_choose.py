@@ -197,6 +197,31 @@ def test_what_does_not_fit_says_what_would(
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("gib", "changes", "processes", "offload"),
+    [
+        (48, {}, 4, "none"),
+        (48, {"train__effective_batch": 6}, 6, "none"),
+        (24, {}, 2, "optimizer"),
+        (24, {"machine__offload": "none"}, 0, ""),
+    ],
+)
+def test_more_cards_of_the_machine_are_the_way_out_before_another_method(
+    gib: int, changes: dict[str, object], processes: int, offload: str
+) -> None:
+    alone = _machine(gib, ram_gib=1024)
+    machine = replace(alone, gpus=alone.gpus * 8)
+    asked = {"method__kind": "full", **changes}
+    with pytest.raises(DoesNotFit) as caught:
+        _choose("llama3.1-8b", machine, **asked)  # type: ignore[arg-type]
+    if not processes:
+        assert caught.value.fix == (Answer("method.kind", "lora"),)
+        return
+    assert caught.value.fix == (Answer("machine.processes", processes),)
+    found = _choose("llama3.1-8b", machine, machine__processes=processes, **asked)  # type: ignore[arg-type]
+    assert found.profile.offload == offload
+
+
 def test_a_shorter_length_is_the_way_out_for_long_rows() -> None:
     with pytest.raises(DoesNotFit, match="needs") as caught:
         _choose("llama3.1-8b", _machine(8), length=16384)
