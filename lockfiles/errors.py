@@ -4,7 +4,8 @@ A message is one sentence with literals in backticks; its fixes are data. The ex
 interface that scripts and schedulers rely on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # imported only where an error is raised or shown
@@ -57,11 +58,27 @@ class TunelockError(Exception):
         )
         self.fix = fixes.relocated(self.fix, old, new)
 
-    def in_file(self, name: str) -> None:
-        """Say `name` for the file of answers in the fixes, where it is not `run.toml`."""
+    def in_files(self, names: Mapping[str, str]) -> None:
+        """Name files in the fixes by their own names, which `names` has by the default ones."""
         from lockfiles import fixes
 
-        self.fix = fixes.in_file(self.fix, name)
+        self.fix = fixes.in_files(self.fix, names)
+
+    def of_lock(self, lock: "Path") -> None:
+        """Name a lock, and the files next to it, in the fixes by their own names."""
+        from lockfiles import fixes
+
+        self.fix = fixes.in_files(self.fix, fixes.beside(lock))
+
+
+@contextmanager
+def naming(lock: "Path") -> Iterator[None]:
+    """Name a lock, and the files next to it, in the fixes of errors by their own names."""
+    try:
+        yield
+    except TunelockError as problem:
+        problem.of_lock(lock)
+        raise
 
 
 class RunFailed(TunelockError):
@@ -89,9 +106,15 @@ class DoesNotFit(TunelockError):
 
 
 class DigestDiffers(TunelockError):
-    """A model, template, data file or token stream differs from the lock."""
+    """A model, data file, template or token stream differs from the lock, or a lock was edited."""
 
     exit_code = 5
+
+
+class EditedLock(UsageProblem):
+    """A lock has values that contradict each other, as no plan writes them."""
+
+    exit_code = DigestDiffers.exit_code
 
 
 class DataRefused(TunelockError):

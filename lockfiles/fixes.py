@@ -4,7 +4,8 @@ A fix is an answer in `run.toml`, a command, an option of the command that was t
 This module renders fixes for the command line; the wizard names the questions instead.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,12 @@ Value = str | int | float | bool | tuple[str, ...]
 
 INTENT = "run.toml"
 """The default name of the file of answers."""
+LOCK = "run.lock"
+"""The default name of a lock."""
+REHEARSAL = "rehearsal.json"
+"""The default name of what a rehearsal measured, next to its lock."""
+_VALUE = re.compile(r"\{\}|(?<= )(?:run\.toml|run\.lock|rehearsal\.json)(?= |$)")
+"""A value of a command, or a default name."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,9 @@ class Steps:
     parts: tuple[Step, ...]
 
 
+PLAN_INSTEAD = Steps((Advice(f"change `{INTENT}` instead"), Command("tunelock plan run.toml")))
+"""For a lock that was edited."""
+
 Fix = Step | Steps
 Fixes = Fix | Sequence[Fix] | None
 """One fix, several alternatives, or none."""
@@ -181,27 +191,55 @@ def shown(fix: Fix, *, alone: bool = False) -> str:
             return ", then ".join(map(shown, fix.parts))
 
 
-def in_file(fixes: Sequence[Fix], file: str) -> tuple[Fix, ...]:
-    """Return fixes of `run.toml` as those of the file of answers that has another name."""
+def in_files(fixes: Sequence[Fix], names: Mapping[str, str]) -> tuple[Fix, ...]:
+    """Return fixes that name `INTENT`, `LOCK` and `REHEARSAL` as those of files with other names,
+    by the default names."""
     return tuple(
-        Steps(tuple(_in_file(part, file) for part in one.parts))
+        Steps(tuple(_in_files(part, names) for part in one.parts))
         if isinstance(one, Steps)
-        else _in_file(one, file)
+        else _in_files(one, names)
         for one in fixes
     )
 
 
-def _in_file(fix: Step, file: str) -> Step:
+def beside(lock: Path) -> dict[str, str]:
+    """Return the names of a lock, of its answers and of its rehearsal, by their default names: of
+    `NAME.lock` the answers are `NAME.toml`, else a `run.toml` next to it. Where a lock has neither,
+    they are somewhere else, and keep the default name."""
+    if not lock.name:
+        return {}
+    intent, other = lock.with_suffix(".toml"), lock.with_name(INTENT)
+    known = next((str(one) for one in (intent, other) if one.exists()), INTENT)
+    answers = known if lock.exists() else str(intent)
+    return {INTENT: answers, LOCK: str(lock), REHEARSAL: str(lock.with_name(REHEARSAL))}
+
+
+def _in_files(fix: Step, names: Mapping[str, str]) -> Step:
+    file = names.get(INTENT, INTENT)
     match fix:
         case Answer() | Change():
             return replace(fix, file=file)
         case Answers():
             return replace(fix, parts=tuple(replace(one, file=file) for one in fix.parts))
         case Advice():
-            return Advice(fix.text.replace(INTENT, file))
-        case Command() if fix == PLAN_AGAIN:
-            return Command("tunelock plan {}", file, to=fix.to)
+            return Advice(fix.text.replace(f"`{INTENT}`", f"`{file}`"))
+        case Command():
+            return _renamed(fix, names)
     return fix
+
+
+def _renamed(fix: Command, names: Mapping[str, str]) -> Command:
+    """Return a command with other names of files as values, which are quoted for the shell."""
+    given, values = iter(fix.values), list[str | Path]()
+
+    def value(found: re.Match[str]) -> str:
+        if found[0] != "{}" and names.get(found[0], found[0]) == found[0]:
+            return found[0]
+        values.append(next(given) if found[0] == "{}" else names[found[0]])
+        return "{}"
+
+    template = _VALUE.sub(value, fix.template)
+    return Command(template, *values, to=fix.to, note=fix.note)
 
 
 def _in_intent(parts: Sequence[Answer | Change]) -> str:

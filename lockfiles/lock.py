@@ -15,9 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from lockfiles import files, refusal, sense
 from lockfiles import text as toml
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import EditedLock, UsageProblem, naming
 from lockfiles.fields import Sha256, Table, is_data_file_name
-from lockfiles.fixes import PLAN_AGAIN, Advice, Change, Command, Steps
+from lockfiles.fixes import PLAN_AGAIN, PLAN_INSTEAD, Advice, Change, Command, Steps
 from lockfiles.forecast import Disk, Machine, Prediction, Rejected
 from lockfiles.inputs import (
     Architecture,
@@ -153,8 +153,9 @@ def parse(source: str, *, name: str = "run.lock") -> Lock:
     """Return the lock in `source`.
 
     Raises UsageProblem for text that is not TOML, a newer version or revision, an unknown or
-    missing key (with its line and the nearest known key), a value outside its range, and values
-    that contradict each other. Time and memory are linear in the length of `source`.
+    missing key (with its line and the nearest known key) and a value outside its range, and
+    EditedLock for values that contradict each other. Time and memory are linear in the length of
+    `source`.
     """
     table = toml.parse(source, name=name, limit_bytes=LIMIT_BYTES, fix=PLAN_AGAIN)
     _check_version(table, name)
@@ -166,7 +167,8 @@ def parse(source: str, *, name: str = "run.lock") -> Lock:
 
 def read(path: Path) -> Lock:
     """Read a lock from disk; see `parse`."""
-    return parse(toml.read(path, limit_bytes=LIMIT_BYTES), name=str(path))
+    with naming(path):
+        return parse(toml.read(path, limit_bytes=LIMIT_BYTES), name=str(path))
 
 
 def _check_version(table: Mapping[str, object], name: str) -> None:
@@ -201,5 +203,9 @@ def _refuse(fault: refusal.Fault, table: Mapping[str, object], source: str, name
             f"`{given[0]}`{of} of `{name}` belongs to a lock that trains, but this one trains "
             f"nothing: `{fault.key}` is missing.",
             fix=_AGAIN,
+        )
+    if fault.contradicts:
+        raise EditedLock(
+            f"The lock was edited after it was planned: {where} {fault.words}.", fix=PLAN_INSTEAD
         )
     raise UsageProblem(f"{where} {fault.words}.", fix=_AGAIN)

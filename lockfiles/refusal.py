@@ -38,6 +38,8 @@ class Fault:
     """The same with indices, as in `text.key_lines`."""
     words: str
     """The rest of the sentence after the key: `must be an integer`."""
+    contradicts: bool = False
+    """Whether the value is valid, and contradicts another one."""
 
 
 def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fault:
@@ -50,7 +52,7 @@ def fault(problem: ValidationError, table: type[BaseModel] | None = None) -> Fau
     if first["type"] == CONTRADICTION:
         field, words = first["ctx"]["field"], first["ctx"]["words"]
         parts = (int(part) if part.isdecimal() else part for part in field.split("."))
-        return Fault(_named(parts), field, words)
+        return Fault(_named(parts), field, words, contradicts=True)
     location = _within(table, first["loc"])
     if first["type"].startswith("union_tag"):
         location = (*location, first["ctx"]["discriminator"].strip("'"))

@@ -1,9 +1,12 @@
 """The demo's answers and a machine to plan them for, shared by the tests of plans and runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from lockfiles.lock import TrainingLock
 from planner.interview.answers import Answers, check
 from planner.machines.facts import MachineFacts
+from planner.plan.integrity import integrity
 from runner.demo import files
 
 GIB = 1 << 30
@@ -23,3 +26,9 @@ def answers(**changes: object) -> Answers:
     """Return the demo's answers with some changed: `train__epochs=2`."""
     named = {key.replace("__", "."): value for key, value in changes.items()}
     return check(files.ANSWERS | named, {})
+
+
+def resealed(made: TrainingLock, changes: Mapping[str, object]) -> TrainingLock:
+    """Return the lock that a plan with these values would have been."""
+    other = made.model_copy(update=changes)
+    return other.model_copy(update={"integrity": integrity(other.model_dump())})

@@ -1,24 +1,18 @@
 """What would fit where a plan does not: other options, or other cards."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 
-from lockfiles import limits
-from planner.catalogue.lookup import Accelerator, accelerators
-from planner.fit.machines import cards
+from lockfiles.measured import tokens
+from planner.fit import other_cards
+from planner.fit.other_cards import OtherCards
 from planner.fit.request import FitRequest
-from planner.search import alternatives
+from planner.search import alternatives, ranking
 from planner.search.alternatives import Change
-from planner.search.plan import Plan
-from planner.search.reasons import MEASURED
+from planner.search.candidates import Candidates
 from planner.search.wording import gib
-from planner.setup.setup import Kind, Profile
+from planner.setup.setup import Profile
 
-_COUNTS = (2, 4, 8, 16)
-"""Numbers of cards to try."""
-_USUAL = 8
-"""Cards of a machine of which several are tried."""
 _OPTIONS = {
     "method.checkpointing": "--checkpointing",
     "method.micro_batch": "--micro-batch",
@@ -34,17 +28,33 @@ def way_out(request: FitRequest, plan: Profile) -> str:
     """Return the options that would make the model fit; empty where none would.
 
     In this order: the smallest change of settings or a shorter row, another engine, another
-    method, other cards, offloading to main memory.
+    method, other cards, offloading to main memory. Where something would be offloaded, the speed
+    of that and of the other cards is given.
     """
+    if plan not in request.ways:
+        request.ways[plan] = ", or ".join(_ways(request, plan))
+    return request.ways[plan]
+
+
+def _ways(request: FitRequest, plan: Profile) -> Iterator[str]:
     found = request.candidates
-    ways = _first(alternatives.settings(found, plan)) or _first(alternatives.lengths(found, plan))
-    ways += _first(alternatives.engines(found, plan)) + _first(alternatives.methods(found))
-    ways += (f"`--gpu {name}`" for name in _cards(request, plan.method))
-    return ", or ".join(ways + _first(alternatives.offloads(found, plan)))
+    yield from map(_options, _first(alternatives.settings(found, plan)) or _shorter(request, plan))
+    yield from map(_options, _first(alternatives.engines(found, plan)))
+    yield from map(_options, _first(alternatives.methods(found)))
+    here = _first(alternatives.offloads(found, plan))
+    larger = list(other_cards.holding(request, plan.method, offloads=not here))
+    timed = bool(here) or any(one.offload != "none" for one in larger)
+    yield from (_cards(request, one, timed) for one in larger)
+    for change in here:
+        yield f"{_options(change)} with {_moved(change.candidates, change.plan)}"
 
 
-def _first(changes: Iterator[Change]) -> list[str]:
-    return [_options(change) for change in islice((one for one in changes if one.fits), 1)]
+def _shorter(request: FitRequest, plan: Profile) -> list[Change]:
+    return _first(alternatives.lengths(request.candidates, plan))
+
+
+def _first(changes: Iterator[Change]) -> list[Change]:
+    return list(islice((one for one in changes if one.fits), 1))
 
 
 def _options(change: Change) -> str:
@@ -52,67 +62,29 @@ def _options(change: Change) -> str:
         _OPTIONS[key] if value == "on" else f"{_OPTIONS[key]} {value}"
         for key, value in change.answers
     ]
-    if change.answers[0][0] != "machine.offload":
-        return f"`{' '.join(typed)}`"
-    host = change.candidates.plan(change.plan).estimate.host_bytes
-    room = gib(change.plan.ranks * host)
-    return f"`{' '.join(typed)}` with {room} of main memory"
+    return f"`{' '.join(typed)}`"
 
 
-def _cards(request: FitRequest, method: Kind) -> Iterator[str]:
-    """Yield the smallest single card, larger than the machine's own, on which a method fits, and
-    the smallest number of its own; where neither exists, the smallest number of the largest card.
-    """
-    own = request.candidates.card
-    room = own.usable_bytes if own else 0
-    known = [
-        one
-        for one in accelerators()
-        if one.vendor == MEASURED and not one.built_in and one.usable_bytes > room
-    ]
-    by_size = sorted(known, key=lambda card: (card.usable_bytes, -card.bf16_flops))
-    holds = _Holds(request, method)
-    single = list(islice((card.name for card in by_size if holds(card, 1)), 1))
-    yield from map(_typed, single)
-    counted = own or (None if single else by_size[-1])
-    if counted and not counted.built_in:
-        here = request.candidates.request.processes
-        more = [n for n in _COUNTS if n > here and holds(counted, n)][:1]
-        yield from (f"{_typed(counted.name)}:{count}" for count in more)
-        if not single and not more and (nodes := _machines(holds, counted)):
-            yield f"{_typed(counted.name)}:{_USUAL} --nodes {nodes}"
+def _cards(request: FitRequest, found: OtherCards, timed: bool) -> str:
+    """Return the option for other cards, with what they offload, and how fast they train."""
+    typed = f"`{found.option(request.nodes)}`"
+    if not timed:
+        return typed
+    plan = ranking.best_or_least(found.candidates, found.method)
+    if plan.offload == "none":
+        return f"{typed}{_speed(found.candidates, plan)}"
+    what = "the optimizer" if plan.offload == "optimizer" else "all"
+    return f"{typed} with {what} offloaded to {_moved(found.candidates, plan)}"
 
 
-def _typed(name: str) -> str:
-    """Return a card's name in the form that `--gpu` accepts without quotes."""
-    return name.lower().replace(" ", "-")
+def _moved(candidates: Candidates, plan: Profile) -> str:
+    """Return the main memory that a plan offloads to, and how fast it trains."""
+    nodes = candidates.request.nodes
+    room = plan.ranks // nodes * candidates.plan(plan).estimate.host_bytes
+    each = " of each machine" if nodes > 1 else ""
+    return f"{gib(room)} of main memory{each}{_speed(candidates, plan)}"
 
 
-def _machines(holds: "_Holds", card: Accelerator) -> int:
-    """Return the fewest machines with the usual number of cards on which a method fits; 0 if more
-    than a training can have would be needed."""
-    low, high = 1, limits.MOST_PROCESSES // _USUAL
-    if not holds(card, high * _USUAL):
-        return 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(card, middle * _USUAL) else (middle, high)
-    return high
-
-
-class _Holds:
-    """Whether a method fits on some cards. Caches its need by what it depends on."""
-
-    def __init__(self, request: FitRequest, method: Kind) -> None:
-        self._request, self._method = request, method
-        self._least: dict[tuple[int, str, bool], Plan] = {}
-
-    def __call__(self, card: Accelerator, count: int) -> bool:
-        found = replace(self._request, machine=cards(card, count)).candidates
-        key = count, found.dtype, found.bounded
-        if found.layouts and key not in self._least:
-            self._least[key] = found.plan(found.least(self._method))
-        if key not in self._least:
-            return False
-        room, host = found.budget_bytes, found.host_budget_bytes
-        return replace(self._least[key], budget_bytes=room, host_budget_bytes=host).fits
+def _speed(candidates: Candidates, plan: Profile) -> str:
+    found = ranking.timing(candidates, plan)
+    return f" ({tokens(found[1].tokens_per_second)})" if found else ""

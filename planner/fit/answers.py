@@ -86,6 +86,8 @@ def _machine(request: Subject) -> dict[str, object]:
         "nodes": request.nodes,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),
         "counted_bytes": machine.counted_memory_bytes,
+        "ram_bytes": machine.ram_bytes // request.nodes,
+        "ram_assumed": machine.ram_assumed,
     }
 
 

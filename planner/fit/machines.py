@@ -10,7 +10,7 @@ from lockfiles.fixes import Advice, Option
 from planner.catalogue.card_memory import usable_bytes
 from planner.catalogue.instances import find_instance
 from planner.catalogue.lookup import Accelerator, find_accelerator
-from planner.machines.facts import Gpu, MachineFacts
+from planner.machines.facts import CardLinks, Gpu, MachineFacts
 from planner.machines.probes.probe import probe
 
 GIB = 1 << 30
@@ -22,15 +22,22 @@ _MOST_COUNTED_CHARS = 100
 
 
 def chosen(
-    gpu: str | None, memory_gib: float | None, nodes: int = 1, network_gbits: float | None = None
+    gpu: str | None,
+    memory_gib: float | None,
+    nodes: int = 1,
+    network_gbits: float | None = None,
+    ram_gib: float | None = None,
 ) -> MachineFacts:
     """Return a machine with the named cards or a card of that size, this machine without either;
     of several such machines, what they have together.
 
-    Raises UsageProblem where both are given, for several machines without cards, and as `named`
-    does.
+    `ram_gib` is the main memory of each, which is assumed otherwise. Raises UsageProblem where both
+    are given, for several machines without cards, for main memory of this machine or of a card
+    without memory of its own, and as `named` does.
     """
     found = _one(gpu, memory_gib)
+    if ram_gib is not None:
+        found = _with_ram(found, ram_gib)
     if nodes == 1:
         return found
     if not found.gpus:
@@ -53,6 +60,16 @@ def _together(machine: MachineFacts, nodes: int, network_gbits: float | None) ->
     if network_gbits:
         links = replace(links, network_bytes_per_second=network_gbits * 1e9 / 8)
     return replace(machine.several(nodes), links=links)
+
+
+def _with_ram(machine: MachineFacts, gib: float) -> MachineFacts:
+    if not machine.ram_assumed:
+        raise UsageProblem(
+            "`--ram` is for GPUs that are given by name or size and have memory of their own.",
+            fix=(Option("--ram", to="leave out"), Option("--gpu NAME:COUNT")),
+        )
+    size = int(gib * GIB)
+    return replace(machine, ram_bytes=size, ram_free_bytes=size, ram_assumed=False)
 
 
 def _one(gpu: str | None, memory_gib: float | None) -> MachineFacts:
@@ -120,6 +137,18 @@ def cards(card: Accelerator, count: int) -> MachineFacts:
     return _elsewhere(gpus, 0 if card.built_in else ASSUMED_RAM_BYTES)
 
 
+def together(
+    card: Accelerator, count: int, nodes: int, ram_gib: float | None, links: CardLinks
+) -> MachineFacts:
+    """Return what `nodes` machines with `count` free cards each have together, connected by the
+    network of `links`. `ram_gib` is the main memory of each, which is assumed otherwise."""
+    found = cards(card, count)
+    if ram_gib is not None and found.ram_assumed:
+        found = _with_ram(found, ram_gib)
+    network = CardLinks(network_bytes_per_second=links.network_bytes_per_second)
+    return replace(found.several(nodes), links=network)
+
+
 def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
     """Return a machine with one card of `gib` GiB that supports bfloat16.
 
@@ -133,4 +162,4 @@ def sized(gib: float, *, all_free: bool = False) -> MachineFacts:
 def _elsewhere(gpus: tuple[Gpu, ...], ram_bytes: int) -> MachineFacts:
     """Return a machine that is known only by its cards, with so much main memory for each."""
     every = ram_bytes * len(gpus)
-    return MachineFacts("cuda", gpus, 1, every, every, 0, "")
+    return MachineFacts("cuda", gpus, 1, every, every, 0, "", ram_assumed=every > 0)

@@ -16,7 +16,7 @@ from planner.search.lora_targets import preset
 from planner.search.plan import Plan
 from planner.search.ranking import best_or_least
 from planner.search.request import EFFECTIVE_BATCH, Optimizer, Request
-from planner.setup.setup import Kind
+from planner.setup.setup import Kind, Profile
 
 LENGTH = 2048
 """Default tokens of the longest row; a shorter context of the model limits it."""
@@ -53,6 +53,8 @@ class Wish:
     """What is offloaded to main memory: nothing, the optimizer states, or the weights too."""
     nodes: int = 1
     """Machines that train together."""
+    ram_gib: float | None = None
+    """Main memory of each, in GiB, where it was given."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class FitRequest:
         return Candidates(self._request, self.model, self.machine)
 
     @cached_property
+    def ways(self) -> dict[Profile, str]:
+        """A cache of `planner.fit.alternatives`: what would fit instead of each plan."""
+        return {}
+
+    @cached_property
     def methods(self) -> tuple[Kind, ...]:
         """The methods that get an answer."""
         if self.wish.method:
@@ -113,7 +120,7 @@ class FitRequest:
             longest=self.longest,
             lengths=self.lengths,
             tokens=sum(self.lengths),
-            rank=wish.rank or RANKS["behaviour"],
+            rank=wish.rank or RANKS["behavior"],
             targets=preset(self.model.architecture, "all-linear"),
             dropout=DROPOUT if wish.dropout is None else wish.dropout,
             objective=wish.objective,

@@ -152,7 +152,7 @@ class UnknownRequest:
             share = times * wish.micro_batch
         request = Request(
             longest=self.longest,
-            rank=wish.rank or RANKS["behaviour"],
+            rank=wish.rank or RANKS["behavior"],
             targets=(),
             dropout=DROPOUT if wish.dropout is None else wish.dropout,
             objective=wish.objective,

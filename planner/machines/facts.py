@@ -129,6 +129,8 @@ class MachineFacts:
     """Training steps that were measured on its processor, the newest first."""
     links: CardLinks = CardLinks()
     """How fast its cards exchange data."""
+    ram_assumed: bool = False
+    """Whether its main memory is a guess, since only its cards are known."""
 
     @property
     def least_free(self) -> Gpu | None:
@@ -162,4 +164,6 @@ class MachineFacts:
         found = asdict(self)
         if self.links == CardLinks():
             del found["links"]
+        if not self.ram_assumed:
+            del found["ram_assumed"]
         write_out(path, (json.dumps(found, indent=2) + "\n").encode(), b'"gpus":')

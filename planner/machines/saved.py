@@ -97,6 +97,7 @@ class _Machine(Table):
     process_bytes: SizeBytes = 0
     timed: list[SavedStep] = Field(default_factory=list, max_length=MOST_TIMED)
     links: _Links = Field(default_factory=_Links)
+    ram_assumed: bool = False
 
     def facts(self) -> MachineFacts:
         """Return the machine that the file describes."""

@@ -30,8 +30,9 @@ QUESTIONS: tuple[Question, ...] = (
         "choice",
         "What should change",
         "Fine-tuning teaches behavior, style or format. For facts, use retrieval (RAG).",
-        "behaviour",
-        ("style", "behaviour", "domain"),
+        "behavior",
+        ("style", "behavior", "domain"),
+        earlier=(("behaviour", "behavior"),),
     ),
     Question(
         "goal.prompting",

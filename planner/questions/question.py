@@ -180,6 +180,8 @@ class Question:
     """The answer that holds until a person gives another; a tuple for `choices` and `names`."""
     choices: tuple[str, ...] = ()
     """The possible answers of a `choice` or `choices`, in the order shown."""
+    earlier: tuple[tuple[str, str], ...] = ()
+    """What earlier versions called some of them, each with its name now; still read."""
     applies: Callable[[Mapping[str, object]], bool] = always
     """Whether it is asked, given the other answers."""
     validate: Callable[[Any], str | None] = anything
@@ -300,7 +302,9 @@ def _has_type(kind: Kind, value: object) -> bool:
 
 
 def _chosen(question: Question, value: object) -> object:
-    picked = [value] if question.kind == "choice" else list(value)  # type: ignore[call-overload]
+    given = [value] if question.kind == "choice" else list(value)  # type: ignore[call-overload]
+    renamed = dict(question.earlier)
+    picked = [renamed.get(str(item), item) for item in given]
     for item in picked:
         if item not in question.choices:
             known = ", ".join(f"`{choice}`" for choice in question.choices)
@@ -308,5 +312,5 @@ def _chosen(question: Question, value: object) -> object:
             more = later.remark(str(item), question.choices)
             raise ValueError(f"must be one of {known}, not `{shown}`{more}")
     if question.kind == "choice":
-        return value
+        return picked[0]
     return tuple(choice for choice in question.choices if choice in picked)

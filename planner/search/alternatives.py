@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from planner.parallelism.layouts import Offload, may_offload
 from planner.search.candidates import Candidates
-from planner.search.ranking import best_or_least
+from planner.search.ranking import best, best_or_least
 from planner.setup.setup import Kind, Profile
 
 _STEP, _SMALL_STEP = 256, 64
@@ -84,6 +84,26 @@ def engines(candidates: Candidates, plan: Profile) -> Iterator[Change]:
     yield Change((("machine.parallel", found.parallel),), other, found)
 
 
+def processes(candidates: Candidates) -> Iterator[Change]:
+    """Yield the changes to more of the machine's cards that fit, those that offload nothing and the
+    fewest first: a step has the same rows, and any of the possible methods."""
+    found = list(_more_cards(candidates))
+    yield from (change for change in found if change.plan.offload == "none")
+    yield from (change for change in found if change.plan.offload != "none")
+
+
+def _more_cards(candidates: Candidates) -> Iterator[Change]:
+    asked, cards = candidates.request, len(candidates.machine.gpus)
+    for count in range(asked.processes + 1, cards + 1) if asked.nodes == 1 else ():
+        share, rest = divmod(asked.effective_batch, count)
+        if rest or share % (asked.micro_batch or 1):
+            continue
+        more = replace(asked, processes=count)
+        other = replace(candidates, request=more, rehearsal=None, tuned=None)
+        if (other.flows or not asked.packing) and (plan := best(other)):
+            yield Change((("machine.processes", count),), other, plan)
+
+
 def lengths(candidates: Candidates, plan: Profile) -> Iterator[Change]:
     """Yield the change to the longest row that fits, if any does."""
     if longest := longest_row(candidates, plan):
@@ -99,9 +119,11 @@ def _of_length(candidates: Candidates, plan: Profile, length: int) -> Profile:
 
 
 def offloads(candidates: Candidates, plan: Profile) -> Iterator[Change]:
-    """Yield what can be offloaded from cards where the request leaves that open."""
+    """Yield what can be offloaded from a single card where the request leaves that open; with
+    several, the search offloads without being asked."""
     asked = candidates.request
-    for offload in () if asked.offload or not candidates.machine.gpus else _OFFLOADS:
+    alone = bool(candidates.machine.gpus) and asked.processes == 1
+    for offload in _OFFLOADS if alone and not asked.offload else ():
         other = replace(candidates, request=replace(asked, offload=offload))
         if other.layouts and may_offload(plan.method, offload, asked.offload):
             found = best_or_least(other, plan.method)

@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lockfiles.errors import UsageProblem
+from lockfiles.fixes import Answer
 from planner.machines.facts import MachineFacts
 from planner.memory import Estimate, estimate
 from planner.models.facts import ModelFacts
+from planner.parallelism.engines import never
 from planner.search import dropout, from_answers, lora_targets, ranking, reasons
 from planner.search.candidates import Candidates
 from planner.search.from_answers import counted
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Alternative", "Choice", "choose"]
 
-_CHANGES = {"style": "changing style", "behaviour": "changing behavior", "domain": "a new domain"}
+_CHANGES = {"style": "changing style", "behavior": "changing behavior", "domain": "a new domain"}
 """Each answer of `goal.change`, as a sentence names it."""
 NARROW = 1024
 """Hidden width below which one thread is faster than several."""
@@ -92,7 +95,7 @@ def choose(
     A `rehearsal` must be of this model on this machine.
 
     Raises DoesNotFit where no plan fits the machine or it lacks the requested card, and
-    UsageProblem where two answers contradict each other.
+    UsageProblem where two answers contradict each other, or nothing could run the plan.
     """
     candidates = from_answers.candidates(
         answers, model, counted(answers, machine), rows=rows, longest=longest, lengths=lengths,
@@ -101,6 +104,8 @@ def choose(
     plan = ranking.best(candidates)
     if plan is None:
         raise refusal(candidates)
+    if unable := never(plan.parallel, plan.offload, plan.method):
+        raise UsageProblem(unable, fix=Answer("machine.offload", "auto"))
     threads = _threads(plan, candidates)
     timing = ranking.timing(candidates, plan, threads)
     return Choice(

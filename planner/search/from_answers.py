@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from planner.interview.answers import Answers
     from planner.search.rehearsal import Rehearsal
 
-RANKS: Mapping[str, int] = {"style": 8, "behaviour": 16, "domain": 64}
+RANKS: Mapping[str, int] = {"style": 8, "behavior": 16, "domain": 64}
 """Adapter rank by `goal.change`, from the fine-tuning guide's table of ranks."""
 
 

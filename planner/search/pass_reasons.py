@@ -63,9 +63,16 @@ def packing(candidates: Candidates, chosen: Profile) -> dict[str, str]:
     took, least = seconds(candidates, chosen), other and seconds(candidates, other)
     if not took or not other or not least:
         return {}
-    if chosen.packing:
+    if not chosen.packing:
+        if candidates.share == 1:
+            return {"stream.packing": "Each card has one row of a step, so there is none to pack."}
+        return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
+    more = least / took - 1
+    instead = f"take {more:.0%} longer" if more > TIE else "not be faster"
+    if other.padded:
         padding = f"Padding rows of {min(candidates.request.lengths):,} to {chosen.length:,} tokens"
-        more = least / took - 1
-        instead = f"take {more:.0%} longer" if more > TIE else "not be faster"
         return {"stream.packing": f"{padding} instead would {instead}."}
-    return {"stream.packing": f"Packing would fit{slower_by(least, took)}"}
+    compiled = more > TIE and chosen.kernels == "compiled"
+    since = ": their layers are not compiled" if compiled else ""
+    said = f"Micro-batches of 1 need no padding either, but would {instead}{since}."
+    return {"stream.packing": said}

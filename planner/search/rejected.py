@@ -86,9 +86,10 @@ def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str
         of, who = f" of {share_of}" if share_of else "", f": {busy}" if busy else ""
         return f"needs {gib(need)}, but only {gib(plan.budget_bytes)}{of} is available{who}."
     what = "offload" if plan.estimate.host_bytes >= plan.estimate.loading_bytes else "load"
+    assumed = "assumed to be " if candidates.machine.ram_assumed else ""
     return (
         f"would {what} {gib(plan.host_bytes)} per process, but only "
-        f"{gib(plan.host_budget_bytes)} of main memory is available."
+        f"{gib(plan.host_budget_bytes)} of main memory is {assumed}available."
     )
 
 
@@ -112,6 +113,7 @@ def _way_out(candidates: Candidates, smallest: Profile) -> Fix:
     changes = chain(
         alternatives.settings(candidates, smallest),
         alternatives.engines(candidates, smallest),
+        (change for change in alternatives.processes(candidates) if _runs(change.plan)),
         alternatives.methods(candidates),
         alternatives.lengths(candidates, smallest),
         (change for change in alternatives.offloads(candidates, smallest) if _runs(change.plan)),

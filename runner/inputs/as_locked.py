@@ -12,7 +12,7 @@ from planner.data.tokens.template import TemplateRunsAway
 
 @contextmanager
 def as_locked(
-    places: Mapping[str, Path], lock: str = "run.lock", *, others: bool = False
+    places: Mapping[str, Path], lock: Path | None = None, *, others: bool = False
 ) -> Iterator[None]:
     """Turn the refusal of an input into DigestDiffers.
 
@@ -34,8 +34,9 @@ def as_locked(
         only = next(iter(places.values())) if len(places) == 1 else None
         place = named[0] if named else only
         what = f"`{place}`" if place else "one of its inputs"
+        locked = f"`{lock}`" if lock else "The lock"
         raise DigestDiffers(
-            f"`{lock}` does not match {what}, which can no longer be used.",
+            f"{locked} does not match {what}, which can no longer be used.",
             details=[problem.sentence],
             fix=(Advice("restore the locked files"), PLAN_AGAIN),
         ) from None

@@ -30,7 +30,7 @@ def refuse(found: list[Difference], what: str) -> None:
     more = [f"and {len(found) - SHOWN} more"] if found[SHOWN:] else []
     count = "1 field differs" if len(found) == 1 else f"{len(found)} fields differ"
     raise DigestDiffers(
-        f"`run.lock` does not match {what}: {count}",
+        f"The lock does not match {what}: {count}",
         details=lines + more,
         fix=(Advice("restore the locked files"), PLAN_AGAIN),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from lockfiles import digest
 from lockfiles.compare import Difference
 from lockfiles.errors import DigestDiffers, UsageProblem
-from lockfiles.fixes import Advice, Command, Steps
+from lockfiles.fixes import PLAN_INSTEAD, Advice, Command
 from lockfiles.lock import Lock, TrainingLock
 from planner.data.corpus import corpus, held_out
 from planner.data.corpus.corpus import Corpus
@@ -74,9 +74,6 @@ def check_whole(lock: Lock) -> None:
             f"The lock needs Tunelock {lock.requires_runner} or newer, but this is {here}.",
             fix=Command("pip install --upgrade tunelock"),
         )
-    if isinstance(lock, TrainingLock):
-        _check_targets(lock)
-        check_attention(lock)
     stated = lock.model_dump(exclude_unset=True)
     made = integrity(stated)
     others = [
@@ -88,8 +85,11 @@ def check_whole(lock: Lock) -> None:
         raise DigestDiffers(
             "The lock was edited after it was planned: its digests of "
             f"{', '.join(others)} do not match its values.",
-            fix=Steps((Advice("change `run.toml` instead"), Command("tunelock plan run.toml"))),
+            fix=PLAN_INSTEAD,
         )
+    if isinstance(lock, TrainingLock):
+        _check_targets(lock)
+        check_attention(lock)
 
 
 def _check_targets(lock: TrainingLock) -> None:

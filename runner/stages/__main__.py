@@ -82,6 +82,7 @@ def _failed(given: context.Context, problem: TunelockError) -> int:
 
 
 def _report(given: context.Context, problem: TunelockError) -> None:
+    problem.of_lock(given.lock_file)
     given.line.send(
         "failed",
         message=problem.message,

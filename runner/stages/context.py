@@ -40,6 +40,8 @@ class Context:
     line: Line
     rank: int = 0
     """This process's number among those that run the stage; rank 0 writes the results."""
+    lock_file: Path = Path(LOCK)
+    """The lock that the run was started from, for hints."""
 
     @contextmanager
     def own_folder(self) -> Iterator[Path]:
@@ -152,6 +154,7 @@ def read(job: Path) -> Context:
         places={name: Path(path) for name, path in values["places"].items()},
         line=Line.from_environment(rank=rank),
         rank=rank,
+        lock_file=Path(values.get("lock", LOCK)),
     )
 
 

@@ -57,6 +57,8 @@ class Attempt:
     """One lock being run in one folder."""
 
     lock: Lock
+    lock_file: Path
+    """The file that it was read from."""
     folder: Path
     places: Mapping[str, Path]
     writer: Writer
@@ -90,6 +92,7 @@ class Attempt:
                 for name in names:
                     ran |= self._stage(name, ran)
         except TunelockError as problem:
+            problem.of_lock(self.lock_file)
             fields: dict[str, Any] = {"message": problem.message, "hint": problem.hint}
             fields["details"] = list(problem.details)
             with suppress(RunFailed):  # the disk may be full: the events before say so
@@ -168,6 +171,7 @@ class Attempt:
         """Launch a stage, whose processes' ends are written to the file `ends`."""
         job = {
             "stage": name,
+            "lock": str(self.lock_file),
             "run": str(self.folder),
             "work": str(at.partial),
             "places": {one: str(path) for one, path in self.places.items()},

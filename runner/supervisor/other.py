@@ -169,6 +169,7 @@ class _Other:
         )
 
     def _send_unable(self, problem: TunelockError) -> None:
+        problem.of_lock(self.order.lock)
         self.channel.send(absence.UNABLE, **refusal.fields(problem))
 
     def _take(self, message: Message) -> None:
@@ -266,6 +267,7 @@ class _Other:
         )  # fmt: skip
         job = {
             "stage": stage,
+            "lock": str(self.order.lock),
             "run": str(self.run),
             "work": str(place(self.lock, self.run, stage).partial),
             "places": {name: str(path) for name, path in self.places.items()},

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lockfiles import digest, text
 from lockfiles import lock as locks
-from lockfiles.errors import TunelockError, UsageProblem
+from lockfiles.errors import TunelockError, UsageProblem, naming
 from lockfiles.fixes import Command
 from lockfiles.harmless import one_line
 from lockfiles.lock import Lock, TrainingLock
@@ -98,10 +98,11 @@ def run(
     Stopped after SIGTERM or SIGHUP, Interrupted after Ctrl-C, else that of the failed stage.
     """
     content = text.read(order.lock)
-    lock = locks.parse(content, name=str(order.lock))
+    with naming(order.lock):
+        lock = locks.parse(content, name=str(order.lock))
     own = digest.of_value(lock.model_dump()) if order.node else ""
     refusal = Refusal(order.node, own, tell)
-    with refusal.passed_on():
+    with refusal.passed_on(), naming(order.lock):
         return _run(order, lock, content, begun, refusal, leaving)
 
 
@@ -212,7 +213,17 @@ def _run_in(
             if machines:
                 limits = replace(limits, lost_seconds=LOST_SECONDS)
             attempt = Attempt(
-                lock, folder.path, located, writer, held, stop, limits, notes, machines, source
+                lock,
+                order.lock,
+                folder.path,
+                located,
+                writer,
+                held,
+                stop,
+                limits,
+                notes,
+                machines,
+                source,
             )
             attempt.run()
 

@@ -27,9 +27,14 @@ from runner.training.make import make_trainer
 
 def train(job: Job, line: Line) -> Result:
     """Train to the end, or to a checkpoint if SIGTERM or a lost supervisor stops it."""
-    line.send("progress", what="loading the model", done=0, total=1, unit="models")
-    set_seed(job.train.seed)
     checkpoint = agreed_checkpoint(job.work, job.ranks)
+    from_step = f"resuming from step {checkpoint.rpartition('-')[2]}: " if checkpoint else ""
+
+    def say(what: str) -> None:
+        line.send("progress", what=f"{from_step}{what}", done=0, total=1, unit="models")
+
+    say("loading the model")
+    set_seed(job.train.seed)
     watch = Watch(
         line,
         job.predicted_bytes,
@@ -46,7 +51,7 @@ def train(job: Job, line: Line) -> Result:
         torch.manual_seed(job.train.seed + job.ranks.rank)
     job.check_base()
     if what := before_steps(job.train):
-        line.send("progress", what=what, done=0, total=1, unit="models")
+        say(what)
     trainer.writer = watch.writer
     trainer.say = lambda text: line.send("warning", text=text)
     with watch.writer, _resuming(checkpoint, watch):

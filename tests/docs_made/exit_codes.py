@@ -21,7 +21,7 @@ fix. `TUNELOCK_TRACEBACK=1` shows the traceback of an unexpected error."""
 
 def page() -> str:
     """Return the page, its rows by ascending code."""
-    errors = sorted(_errors(TunelockError), key=lambda error: error.exit_code)
+    errors = sorted(_errors(), key=lambda error: error.exit_code)
     rows = [f"| {one.exit_code} | `{one.__name__}` | {_first_line(one)} |" for one in errors]
     return "\n".join([_INTRO, *rows]) + f"\n\n{_OUTRO}"
 
@@ -30,8 +30,7 @@ def _first_line(error: type[TunelockError]) -> str:
     return (error.__doc__ or "").partition("\n")[0]
 
 
-def _errors(error: type[TunelockError]) -> Iterator[type[TunelockError]]:
-    for one in error.__subclasses__():
-        if one.__module__ == TunelockError.__module__:
-            yield one
-            yield from _errors(one)
+def _errors() -> Iterator[type[TunelockError]]:
+    """Yield the kinds of errors; those below them have the exit codes of some of these."""
+    found = TunelockError.__subclasses__()
+    yield from (one for one in found if one.__module__ == TunelockError.__module__)

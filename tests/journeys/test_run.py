@@ -167,7 +167,7 @@ def test_a_finished_lock_compares_the_inputs_that_are_left(
             rows.write_text(changed, "utf-8")
             done = tunelock(folder, *again)
             assert done.returncode == 5, done.stderr
-            assert "`run.lock` does not match" in done.stderr
+            assert "The lock does not match" in done.stderr
             assert "hint: restore the locked files" in done.stderr
     finally:
         aside.replace(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import fixes
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import UsageProblem, naming
 from lockfiles.fixes import (
     PLAN_AGAIN,
     Advice,
@@ -137,8 +137,46 @@ def test_fixes_name_the_file_that_was_planned() -> None:
         Advice("change `run.toml`"),
         Command("ls {}", "run.toml"),
     )
-    assert fixes.text(fixes.in_file(asked, "four.toml")) == (
+    assert fixes.text(fixes.in_files(asked, {fixes.INTENT: "four.toml"})) == (
         "in four.toml: [train] epochs = 3, or in four.toml: [data] train = …, or "
         "in four.toml: [train] epochs = 3, then plan again: `tunelock plan four.toml`, or "
         "change `four.toml`, or `ls run.toml`"
     )
+
+
+def test_fixes_name_the_lock_that_was_given_and_the_files_next_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "my jobs"
+    folder.mkdir()
+    lock = folder / "small.lock"
+    given = (
+        Command("srun --ntasks={} tunelock run run.lock --fresh", "2"),
+        Command("tunelock plan run.toml --facts rehearsal.json"),
+        Steps((Change("train.epochs"), PLAN_AGAIN)),
+        Command("ls {}", "run.lock"),
+    )
+    commands = (
+        ["srun", "--ntasks=2", "tunelock", "run", str(lock), "--fresh"],
+        ["tunelock", "plan", str(folder / "small.toml"), "--facts", str(folder / "rehearsal.json")],
+        ["tunelock", "plan", str(folder / "small.toml")],
+        ["ls", "run.lock"],
+    )
+    with pytest.raises(UsageProblem) as caught, naming(lock):
+        raise UsageProblem("Something is wrong.", fix=given)
+    named = caught.value.fix
+    shown = (named[0], named[1], named[2].parts[1], named[3])  # type: ignore[union-attr]
+    assert tuple(shlex.split(one.line) for one in shown) == commands  # type: ignore[union-attr]
+    lock.touch()
+    assert fixes.beside(lock)[fixes.INTENT] == "run.toml"
+    (folder / "run.toml").touch()
+    assert fixes.beside(lock)[fixes.INTENT] == str(folder / "run.toml")
+    (folder / "small.toml").touch()
+    assert fixes.beside(lock)[fixes.INTENT] == str(folder / "small.toml")
+
+
+def test_default_names_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageProblem) as caught, naming(Path("run.lock")):
+        raise UsageProblem(
+            "Something is wrong.", fix=(PLAN_AGAIN, Command("tunelock run run.lock"))
+        )
+    assert caught.value.fix == (PLAN_AGAIN, Command("tunelock run run.lock"))

@@ -7,7 +7,7 @@ import pytest
 
 from lockfiles import lock
 from lockfiles import text as toml
-from lockfiles.errors import UsageProblem
+from lockfiles.errors import EditedLock, UsageProblem
 from lockfiles.lock import Lock
 from lockfiles.stage_kinds.registry import KINDS
 from tests.lockfiles.samples import LOCK, SHA, stage
@@ -287,7 +287,29 @@ def test_what_does_not_agree_is_one_sentence(changes: list[tuple[str, object]], 
         lock.parse(toml.write(tables(*changes)))
     assert said in caught.value.message
     assert "\n" not in caught.value.message
-    assert (caught.value.exit_code, bool(caught.value.hint)) == (2, True)
+    edited = isinstance(caught.value, EditedLock)
+    assert (caught.value.exit_code, bool(caught.value.hint)) == (5 if edited else 2, True)
+    assert caught.value.message.startswith("The lock was edited after it was planned: `") == edited
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code"),
+    [
+        ("train.epochs", 9, 5),
+        ("stream.rows", 7, 5),
+        ("method.rank", "many", 2),
+        ("train.micro_batch", 0, 2),
+        ("train.epoch", 9, 2),
+    ],
+)
+def test_a_valid_value_that_another_contradicts_was_edited(
+    key: str, value: object, code: int
+) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        lock.parse(toml.write(tables((key, value))))
+    assert caught.value.exit_code == code
+    instead = "change `run.toml` instead, then `tunelock plan run.toml`"
+    assert caught.value.hint == (instead if code == 5 else "tunelock plan run.toml")
 
 
 def test_each_stage_has_its_own_digest() -> None:

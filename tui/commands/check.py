@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tui.commands.shared.options import locate
+from tui.commands.shared import options
 from tui.terminal import output
 
 _OF_TRAINING = (
@@ -16,8 +16,8 @@ _OF_EXPORTS = ("the model's files", "the model's files before the export")
 
 
 @click.command(name="check")
-@click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
-@locate
+@options.lock
+@options.locate
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
     help="The folder for run folders.",

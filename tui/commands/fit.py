@@ -50,6 +50,10 @@ class _Number(click.FloatRange):
     help="Network between them, in Gbit/s for each.  [default: 100]",
 )  # fmt: skip
 @click.option(
+    "--ram", "ram_gib", type=_Number(min=1, max=65536), metavar="GIB",
+    help="Main memory of a machine with them.  [default: 256 for each GPU]",
+)  # fmt: skip
+@click.option(
     "--objective", type=click.Choice(EVERY), default=EVERY[0],
     help=f"Training objective.  [default: {EVERY[0]}]",
 )  # fmt: skip
@@ -96,6 +100,7 @@ def command(
     memory: float | None,
     nodes: int,
     network: float | None,
+    ram_gib: float | None,
     trace: bool,
     listed: bool,
     as_json: bool,
@@ -112,8 +117,8 @@ def command(
     from planner.fit import answers, machines, models
     from planner.fit.request import FitRequest, Wish
 
-    machine = machines.chosen(gpu, memory, nodes, network)
-    wish = Wish(nodes=nodes, **wished)  # type: ignore[arg-type]
+    machine = machines.chosen(gpu, memory, nodes, network, ram_gib)
+    wish = Wish(nodes=nodes, ram_gib=ram_gib, **wished)  # type: ignore[arg-type]
     try:
         request = FitRequest(models.find(model), machine, wish, padded=trace)
     except models.UnknownModel as unknown:

@@ -8,7 +8,7 @@ import click
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Advice, Command, Option
-from tui.commands.shared.options import locate
+from tui.commands.shared import options
 from tui.terminal import output
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="launch")
-@click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
+@options.lock
 @click.option("--slurm", is_flag=True, help="A script for `sbatch` that requeues itself.")
 @click.option("--kubernetes", is_flag=True, help="A manifest for `kubectl apply`: a JobSet.")
 @click.option(
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path), metavar="FILE",
     help="The file to write.  [default: standard output]",
 )  # fmt: skip
-@locate
+@options.locate
 def command(
     lock: Path,
     continue_from: Path | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lockfiles.errors import StaleLock, UsageProblem
-from lockfiles.fixes import Command
+from lockfiles.fixes import REHEARSAL, Command
 from tui.terminal import output
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
     if rehearsed and only_check and not facts:
         raise UsageProblem(
             f"`{target}` was planned from a rehearsal, whose measurements the check also needs.",
-            fix=Command("tunelock plan {} --check --facts rehearsal.json", intent),
+            fix=Command("tunelock plan {} --check --facts {}", intent, target.with_name(REHEARSAL)),
         )
     other = machines.load(machine) if machine else None
     kept = before if only_check else None

@@ -1,12 +1,14 @@
 """`tunelock rehearse run.lock`: try a plan with random weights here, before any download."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.shared.options import locate
+from lockfiles import fixes
+from tui.commands.shared import options
 from tui.terminal import output
 
 if TYPE_CHECKING:
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
 
 
 @click.command(name="rehearse")
-@click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
+@options.lock
 @click.option("--memory", is_flag=True, help="Measure memory and step time (the default).")
 @click.option(
     "--tune", is_flag=True,
     help="First time up to three of the fastest plans, in under a minute, and keep the fastest.",
 )  # fmt: skip
-@locate
+@options.locate
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
     help="The file to write, for `plan --facts`.  [default: rehearsal.json next to LOCK]",
@@ -61,10 +63,17 @@ def command(
     if as_json:
         output.data_json(_record(report))
     else:
-        output.lines(rehearsal.page(report))
+        output.lines(rehearsal.page(report, _again(lock, target)))
     output.note(f"wrote {target}")
     if not report.found.fitted:
         raise out_of_memory(held, report.found)
+
+
+def _again(lock: Path, measured: Path) -> str:
+    """Return the command that plans with the measurements in a file."""
+    intent = fixes.beside(lock)[fixes.INTENT]
+    own = [intent] if intent != fixes.INTENT else []
+    return shlex.join(["tunelock", "plan", *own, "--facts", str(measured)])
 
 
 def _rehearsed(

@@ -9,12 +9,12 @@ import click
 
 from lockfiles.errors import UsageProblem
 from lockfiles.fixes import Command
-from tui.commands.shared.options import locate
+from tui.commands.shared import options
 from tui.terminal import output
 
 
 @click.command(name="run")
-@click.argument("lock", type=click.Path(path_type=Path), default=Path("run.lock"))
+@options.lock
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
     help="The folder for run folders.",
@@ -41,7 +41,7 @@ from tui.terminal import output
     "--rendezvous", metavar="HOST:PORT",
     help="With several machines: where machine 0 can be reached, on a free port.",
 )  # fmt: skip
-@locate
+@options.locate
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one per line.")
 @click.option("--plain", is_flag=True, help="Print plain lines instead of the dashboard.")
 def command(

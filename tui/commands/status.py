@@ -14,7 +14,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.harmless import named
 from runner.runs.holders import Supervision, look
 from tui.follow import follow
-from tui.snapshot import Artifact, Snapshot
+from tui.snapshot import Artifact, Progress, Snapshot
 from tui.snapshot.narrator import clean, duration
 from tui.snapshot.summary import summary
 from tui.terminal import fit, output
@@ -151,6 +151,8 @@ def facts(
         "stalled_seconds": _finite(snapshot.stalled_seconds) if held else None,
         "stage": snapshot.stage or None,
         "stages": [asdict(stage) for stage in snapshot.stages],
+        "progress": _progress(snapshot.progress),
+        "checkpoint": snapshot.checkpoint,
         "step": snapshot.step,
         "steps": snapshot.steps,
         "loss": _finite(snapshot.loss),
@@ -168,6 +170,13 @@ def facts(
         "failure": asdict(snapshot.failure) if snapshot.failure else None,
         "last_time": snapshot.last_time,
     }
+
+
+def _progress(progress: Progress | None) -> dict[str, object] | None:
+    if progress is None:
+        return None
+    done, total = _finite(progress.done), _finite(progress.total)
+    return {"what": progress.what, "done": done, "total": total, "unit": progress.unit}
 
 
 def _finite(value: float | None) -> float | None:

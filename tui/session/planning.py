@@ -9,7 +9,7 @@ from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError, UsageProblem
 from lockfiles.files import at_home, check_output, write_out
-from lockfiles.fixes import Advice, Command, Option
+from lockfiles.fixes import INTENT, Advice, Command, Option, beside
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Lock, TrainingLock
 from planner.interview.answers import Answers, check
@@ -53,7 +53,7 @@ def from_file(
     try:
         return _from_answers(answers, path, machine, kept, kept_at, rehearsal)
     except TunelockError as problem:
-        problem.in_file(raw.name)
+        problem.in_files(beside(path.with_suffix(".lock")) | {INTENT: raw.name})
         raise
 
 
@@ -76,11 +76,7 @@ def _from_answers(
         machine = here(path.parent, on_cpu=answers.text("machine.device") == "cpu")
     if not answers.trains:
         return _of_exports(answers, path.parent, measured)
-    with (
-        as_locked(_places(answers, path.parent), str(kept_at), others=True)
-        if kept
-        else nullcontext()
-    ):
+    with as_locked(_places(answers, path.parent), kept_at, others=True) if kept else nullcontext():
         facts = gather(answers, path.parent, machine=machine, told=output.note)
     made = plan(answers, replace(facts, rehearsal=measured))
     if measured and made.prediction.estimator != ESTIMATOR:

@@ -162,13 +162,14 @@ class Snapshot:
         """The stage that was started last."""
         return next((stage for stage in self.stages if stage.name == self.stage), None)
 
-    def seconds(self, stage: Stage) -> float | None:
-        """Return the seconds that a stage took, or has taken up to the last event."""
+    def seconds(self, stage: Stage, now: float | None = None) -> float | None:
+        """Return the seconds that a stage took, or has taken up to `now`, in seconds since the
+        epoch; without it, up to the last event."""
         if stage.seconds is not None or stage.state != "running":
             return stage.seconds
         if stage.began is None or self.last_time is None:
             return None
-        return max(0.0, self.last_time - stage.began)
+        return max(0.0, max(self.last_time, now or 0.0) - stage.began)
 
 
 def empty(name: str) -> Snapshot:

@@ -95,12 +95,18 @@ def _run_failed(snapshot: Snapshot, event: Event) -> Snapshot:
 
 
 def _started(snapshot: Snapshot, event: Event) -> Snapshot:
-    """Restart a stage: those after it will run again too."""
+    """Restart a stage: those after it will run again too. A training that resumes has no step of
+    its own yet."""
     snapshot = _without_training(snapshot, event.stage)
     names = [stage.name for stage in snapshot.stages]
     place = names.index(event.stage) if event.stage in names else len(names)
     known = _stage(snapshot, event.stage)
     begun = Stage(event.stage, "running", event.time, kind=known.kind)
+    if begun.trains:
+        snapshot = replace(
+            snapshot, step=None, loss=None, learning_rate=None, tokens_per_second=None,
+            memory_bytes=None,
+        )  # fmt: skip
     later = tuple(Stage(one.name, kind=one.kind) for one in snapshot.stages[place + 1 :])
     return replace(
         snapshot, stages=(*snapshot.stages[:place], begun, *later), stage=event.stage,

@@ -151,10 +151,12 @@ def step_words(snapshot: Snapshot, columns: int | None = None) -> str:
 
 def progress_words(snapshot: Snapshot, columns: int | None = None) -> str:
     """Return text such as `downloading 0.71 GB of 3.09 GB`, or of it what fits `columns`, if given;
-    empty without progress."""
+    empty without progress. An activity of one piece is named without an amount."""
     progress = snapshot.progress
     if progress is None:
         return ""
+    if progress.total == 1 and not progress.done:
+        return clean(progress.what, 60)
     total = "" if progress.total is None else f" of {_amount(progress.total, progress.unit)}"
     unit = "" if progress.unit in _OWN_UNITS else clean(progress.unit, 20)
     what = clean(progress.what, 60)

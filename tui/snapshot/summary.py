@@ -31,13 +31,14 @@ def summary(
 ) -> list[str]:
     """Return the run's state, stages, measurements and artifacts.
 
-    With `now` (seconds since the epoch) it includes how long ago the last event was; with `folder`
-    the paths of artifacts begin with it. The lines fit `columns`, if given, except for words that
-    are longer, paths and hints.
+    With `now` (seconds since the epoch) it includes how long ago the last event was, and how long a
+    running stage has taken until then; with `folder` the paths of artifacts begin with it. The
+    lines fit `columns`, if given, except for words that are longer, paths and hints.
     """
     name, heard = named(clean(snapshot.name)), _heard(snapshot, state, now)
     lines = fit.named(name, [state, *filter(None, [heard])], columns)
-    lines += [f"  {_with_detail(snapshot, one, less(columns, '  '))}" for one in snapshot.stages]
+    room = less(columns, "  ")
+    lines += [f"  {_with_detail(snapshot, one, now, room)}" for one in snapshot.stages]
     trained = any(stage.trains and stage.state == "done" for stage in snapshot.stages)
     peak = measured(snapshot) if trained else memory(snapshot)
     for words in filter(None, (peak, answered(snapshot) or accuracy(snapshot))):
@@ -57,9 +58,9 @@ def summary(
     return lines
 
 
-def stage_line(snapshot: Snapshot, stage: Stage) -> str:
-    """Return a stage's symbol, name, state and duration."""
-    seconds = snapshot.seconds(stage)
+def stage_line(snapshot: Snapshot, stage: Stage, now: float | None = None) -> str:
+    """Return a stage's symbol, name, state and duration, so far if it is running."""
+    seconds = snapshot.seconds(stage, now)
     time = f"  {duration(seconds)}" if seconds is not None else ""
     return f"{SYMBOLS[stage.state]} {clean(stage.name, 12):<9} {stage.state:<7}{time}".rstrip()
 
@@ -81,14 +82,15 @@ def answered(snapshot: Snapshot) -> str:
     return answers_right(snapshot.accuracy_tuned, snapshot.accuracy_base, snapshot.accuracy_rows)
 
 
-def _with_detail(snapshot: Snapshot, stage: Stage, columns: int | None) -> str:
-    line = stage_line(snapshot, stage)
+def _with_detail(snapshot: Snapshot, stage: Stage, now: float | None, columns: int | None) -> str:
+    line = stage_line(snapshot, stage, now)
     if stage.name != snapshot.stage or stage.state == "done":
         return line
     room = less(columns, line, "  ")
     words = progress_words(snapshot, room)
-    if not words and snapshot.step is not None and stage.trains:
-        words = step_words(snapshot, room)
+    if not words and stage.trains:
+        before = "starting" if stage.state == "running" else ""
+        words = before if snapshot.step is None else step_words(snapshot, room)
     return first_fitting(left_out([line, words], [1]), columns)
 
 

@@ -71,8 +71,9 @@ def what(report: Report) -> str:
     return f" in {each}{ran.ranks}{of} {noun} by {NAMES[ran.parallel]}"
 
 
-def sentences(report: Report) -> Iterator[str]:
-    """Yield which process needed most, and what the measured exchange rate means for a plan."""
+def sentences(report: Report, again: str) -> Iterator[str]:
+    """Yield which process needed most, and what the measured exchange rate means for a plan;
+    `again` is the command that plans with it."""
     found = report.found.measured
     if len(found.processes) > 1 and report.found.fitted:
         yield _most(found, report.peak_bytes)
@@ -80,10 +81,7 @@ def sentences(report: Report) -> Iterator[str]:
     if rate and report.found.machine.kind == "cuda":
         assumed = report.bytes_per_second
         than = f", {_against(rate, assumed, f'assumed {speed(assumed)}')}" if assumed else ""
-        yield (
-            f"Each card sends {speed(rate)} to the next one{than}. "
-            "`tunelock plan --facts rehearsal.json` plans with that."
-        )
+        yield f"Each card sends {speed(rate)} to the next one{than}. `{again}` plans with that."
 
 
 def _most(found: Measured, predicted: int) -> str:

@@ -15,6 +15,8 @@ from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
 _HEAD = ("method", "fits", "needs", "budget", "batch", "checkpointing", "step")
+_SAID_BYTES = 1 << 30
+"""Main memory of a process from which it is said what that of a machine is assumed to be."""
 
 
 def page(request: Subject, found: Sequence[Answer]) -> list[str]:
@@ -23,6 +25,7 @@ def page(request: Subject, found: Sequence[Answer]) -> list[str]:
         _model(request),
         *_quantized(request),
         *_machine(request),
+        *_main_memory(request, found),
         *folded(_rows(request)),
         "",
         *_table(found),
@@ -74,6 +77,16 @@ def _machine(request: Subject) -> list[str]:
     each = " each" if several else ""
     free = "" if least.free_bytes == least.memory_bytes else f", {memory(least.free_bytes)} free"
     return [f"{several}{named(least.name)}: {memory(least.memory_bytes)}{each}{free}"]
+
+
+def _main_memory(request: Subject, found: Sequence[Answer]) -> list[str]:
+    """Return the main memory that is assumed, where a plan depends on it or none fits."""
+    counts = any(not one.plan.fits or one.plan.host_bytes >= _SAID_BYTES for one in found)
+    if not (request.machine.ram_assumed and counts):
+        return []
+    each = " each" if request.nodes > 1 else ""
+    size = memory(request.machine.ram_bytes // request.nodes)
+    return folded(f"main memory: assumed, {size}{each}; set it with `--ram`")
 
 
 def _rows(request: Subject) -> str:

@@ -13,20 +13,22 @@ from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 from tui.text import by_process
 
+AGAIN = "tunelock plan --facts rehearsal.json"
 _HEAD = ("", "predicted", "measured", "measured is")
 _NAMES = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
 
 
-def page(report: Report) -> list[str]:
-    """Return what was run, a table of measurements, and the verdict."""
+def page(report: Report, again: str = AGAIN) -> list[str]:
+    """Return what was run, a table of measurements, and the verdict. `again` is the command that
+    plans with them."""
     return [
-        *_finalists(report.found),
+        *_finalists(report.found, again),
         *folded(f"{_what(report)}, random weights"),
         "",
         *table(_rows(report), _HEAD),
         *by_process.tables(report),
         "",
-        *all_folded(_sentences(report)),
+        *all_folded(_sentences(report, again)),
     ]
 
 
@@ -41,7 +43,7 @@ def _what(report: Report) -> str:
     return f"{method}, {case.steps} steps of {several}{rows} of up to {upto} on {_device(found)}"
 
 
-def _finalists(found: Rehearsal) -> list[str]:
+def _finalists(found: Rehearsal, again: str) -> list[str]:
     """Return a table of the plans that were compared, and a sentence on the one that was kept."""
     if not found.tuned:
         return []
@@ -52,8 +54,7 @@ def _finalists(found: Rehearsal) -> list[str]:
     ]
     lines = [*table(rows, ("plan", "step", "")), ""]
     if kept:
-        change = "`tunelock plan --facts rehearsal.json`"
-        lines += [*folded(f"The planned one is not the fastest; to change it: {change}."), ""]
+        lines += [*folded(f"The planned one is not the fastest; to change it: `{again}`."), ""]
     return lines
 
 
@@ -93,25 +94,25 @@ def _difference(predicted: float, measured: float) -> str:
     return difference(measured, predicted) if predicted else "-"
 
 
-def _sentences(report: Report) -> Iterator[str]:
+def _sentences(report: Report, again: str) -> Iterator[str]:
     found = report.found
     measured = found.measured
     if not found.fitted:
         who = f"process {found.short.rank} ran " if found.short else ""
         phase = measured.out_of_memory
         yield f"Does not fit on {_device(found)}: {who}out of memory in `{phase}`."
-        yield from by_process.sentences(report)
+        yield from by_process.sentences(report, again)
         return
     taken = measured.process_bytes or measured.allocated_bytes
     taken *= found.case.profile.ranks if found.machine.kind == "cpu" else 1
     total = memory(found.machine.memory_bytes)
     yield f"Fits on {_device(found)}: needs {memory(taken)} of {total}."
-    yield from by_process.sentences(report)
+    yield from by_process.sentences(report, again)
     yield from _elsewhere(report)
     if abs(report.error) > DIFFERS:
         yield (
             f"The peak was {_against(report)}, more than {DIFFERS:.0%}. "
-            f"To plan with the measured one: `tunelock plan --facts rehearsal.json`."
+            f"To plan with the measured one: `{again}`."
         )
 
 

@@ -1,13 +1,19 @@
 """What `tunelock fit` plans for several cards: how they share the work, and what is offloaded."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from planner.fit.answers import answers, refusal
-from planner.fit.machines import named
+from lockfiles.errors import UsageProblem
+from planner.fit.answers import answers, record, refusal
+from planner.fit.machines import chosen, named
+from planner.fit.models import find
+from planner.fit.request import FitRequest, Wish
+from planner.machines.facts import MachineFacts
 from planner.parallelism.layouts import Parallel
+from planner.search.plan import Plan
 from planner.search.wording import gib
 from tests.planner.fit.test_fit import GIB, cards_of, only, request_of
 from tui.text.fit import page
@@ -32,7 +38,7 @@ def test_what_a_plan_needs_is_one_number_in_the_table_and_the_reasons() -> None:
     profile, needs = answer.plan.profile, answer.plan.wanted_bytes
     assert profile.parallel != "single" and needs > answer.plan.allocated_bytes
     assert needs == request.candidates.wanted(profile)
-    row = page(request, [answer])[5]
+    row = next(one for one in page(request, [answer]) if one.startswith("full"))
     said = next(one for one in answer.reasons if one.startswith("Micro-batch"))
     assert f" {gib(needs)} " in row and f"needs {gib(needs)} (its peak of " in said
 
@@ -82,3 +88,75 @@ def test_four_bit_weights_go_to_main_memory_only_where_it_is_set() -> None:
     assert ("zero3", "all") in request.candidates.layouts_of("lora")
     wished = replace(request, wish=replace(request.wish, offload="all"))
     assert wished.candidates.layouts_of("qlora") == (("zero3", "all"),)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_cards_that_offload_are_proposed_besides_more_that_do_not(count: int) -> None:
+    request = FitRequest(find("Qwen/Qwen3-32B"), named(f"H100 SXM:{count}"), Wish(method="full"))
+    said = answers(request)[0].reasons[1]
+    more, few = re.findall(r"`--gpu h100-sxm:(\d+)`([^`]*)", said)
+    assert re.fullmatch(r" \(~[\d,]+ tokens/s\), or ", more[1])
+    moved = r" with the optimizer offloaded to ([\d.]+) GiB of main memory \(~\d+ tokens/s\)\."
+    assert re.fullmatch(moved, few[1])
+    assert int(few[0]) < int(more[0])
+    at = {cards: _on(request, named(f"H100 SXM:{cards}")) for cards in (more[0], few[0], "2")}
+    assert at[more[0]].fits and at[more[0]].profile.offload == "none"
+    assert at[few[0]].fits and at[few[0]].profile.offload == "optimizer"
+    assert not at["2"].fits
+
+
+def test_machines_are_proposed_with_offloading_too() -> None:
+    wish = Wish(method="full", nodes=2)
+    request = FitRequest(find("Qwen/Qwen3-235B-A22B"), chosen("H100 SXM:8", None, 2), wish)
+    said = answers(request)[0].reasons[1]
+    more, few = map(int, re.findall(r"`--gpu h100-sxm:8 --nodes (\d+)`", said))
+    assert "of main memory of each machine" in said and "b300" not in said
+    for nodes, fits in ((few, True), (few - 1, False)):
+        wide = FitRequest(
+            request.model, chosen("H100 SXM:8", None, nodes), replace(wish, nodes=nodes)
+        )
+        assert wide.best("full").fits == fits
+    assert few < more
+
+
+@pytest.mark.parametrize("wished", [{"method": "qlora"}, {"method": "full", "offload": "none"}])
+def test_nothing_is_offloaded_that_may_not_be(wished: dict[str, Any]) -> None:
+    model = find("meta-llama/Llama-3.1-70B-Instruct")
+    (found,) = answers(FitRequest(model, named("RTX 4090:2"), Wish(**wished)))
+    assert not found.plan.fits and "`--gpu " in found.reasons[1]
+    assert "offload" not in found.reasons[1] and "tokens/s" not in found.reasons[1]
+
+
+def _on(request: FitRequest, machine: MachineFacts) -> Plan:
+    return replace(request, machine=machine).best("full")
+
+
+def test_main_memory_is_called_assumed_unless_it_is_given() -> None:
+    def found(ram_gib: float | None) -> tuple[str, list[str], object]:
+        wish = Wish(method="full", offload="optimizer", ram_gib=ram_gib)
+        machine = chosen("H100 SXM:2", None, ram_gib=ram_gib)
+        request = FitRequest(find("Qwen/Qwen3-32B"), machine, wish)
+        each = answers(request)
+        return each[0].reasons[0], page(request, each), record(request, each)["machine"]
+
+    said, lines, facts = found(None)
+    assert "but only 230.4 GiB of main memory is assumed to be available" in said
+    assert "main memory: assumed, 512.0 GiB; set it with `--ram`" in lines
+    assert isinstance(facts, dict)
+    assert (facts["ram_bytes"], facts["ram_assumed"]) == (512 * GIB, True)
+    said, lines, facts = found(640)
+    assert "main memory" not in said and not any("assumed, 5" in line for line in lines)
+    assert isinstance(facts, dict)
+    assert (facts["ram_bytes"], facts["ram_assumed"]) == (640 * GIB, False)
+
+
+def test_main_memory_that_is_given_holds_for_proposals() -> None:
+    wish = Wish(method="full", ram_gib=512)
+    request = FitRequest(find("Qwen/Qwen3-32B"), chosen("H100 SXM:2", None, ram_gib=512), wish)
+    said = answers(request)[0].reasons[1]
+    assert "offloaded" not in said  # what 4 cards offload is more than that
+
+
+def test_main_memory_is_given_only_of_cards_elsewhere() -> None:
+    with pytest.raises(UsageProblem, match="`--ram` is for GPUs"):
+        chosen("M3 Max", None, ram_gib=64)

@@ -300,3 +300,14 @@ def test_a_key_of_another_table_is_named_by_its_own(key: str, right: str) -> Non
         UsageProblem, match=f"is an unknown key; the nearest known one is `{right}`"
     ):
         check({key: "x"}, {key: 3})
+
+
+def test_what_earlier_versions_called_a_choice_is_still_read() -> None:
+    renamed = [(one, old, new) for one in QUESTIONS for old, new in one.earlier]
+    assert ("goal.change", "behaviour", "behavior") in [
+        (question.key, old, new) for question, old, new in renamed
+    ]
+    for question, old, new in renamed:
+        assert new in question.choices and old not in question.choices
+        single = question.kind == "choice"
+        assert normal(question, old if single else [old]) == (new if single else (new,))

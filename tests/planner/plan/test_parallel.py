@@ -189,6 +189,14 @@ def test_what_an_engine_cannot_do_is_refused(
         check_engine(made.model_copy(update={"parallel": own, "method": kind}))
 
 
+def test_what_no_engine_can_offload_is_refused(facts: PlanFacts) -> None:
+    asked = _asked((2, ("zero3", "all")))
+    asked = {**asked, "method__kind": "qlora", "machine__parallel": "auto"}
+    with pytest.raises(UsageProblem, match="cannot share a base in NF4") as refused:
+        plan(answers(**asked), facts)
+    assert 'offload = "auto"' in refused.value.hint
+
+
 def test_what_a_refusal_advises_can_be_run(facts: PlanFacts) -> None:
     alone = plan(answers(**_asked((1, ("single", "none")))), facts)
     assert (alone.parallel.engine, alone.parallel.model_dump()) == (

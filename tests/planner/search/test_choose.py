@@ -132,7 +132,7 @@ def test_processes_share_the_cores_and_the_memory_of_a_machine() -> None:
     assert (two.profile.parallel, two.profile.ranks) == ("ddp", 2)
 
 
-@pytest.mark.parametrize(("change", "rank"), [("style", 8), ("behaviour", 16), ("domain", 64)])
+@pytest.mark.parametrize(("change", "rank"), [("style", 8), ("behavior", 16), ("domain", 64)])
 def test_rank_follows_what_must_change(change: str, rank: int) -> None:
     found = _choose("qwen3-4b", _machine(24), goal__change=change)
     assert (found.rank, found.alpha) == (rank, 2 * rank)
@@ -195,6 +195,31 @@ def test_what_does_not_fit_says_what_would(
         _choose("llama3.1-8b", machine, 2048, **changes)
     assert caught.value.exit_code == 4
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("gib", "changes", "processes", "offload"),
+    [
+        (48, {}, 4, "none"),
+        (48, {"train__effective_batch": 6}, 6, "none"),
+        (24, {}, 2, "optimizer"),
+        (24, {"machine__offload": "none"}, 0, ""),
+    ],
+)
+def test_more_cards_of_the_machine_are_the_way_out_before_another_method(
+    gib: int, changes: dict[str, object], processes: int, offload: str
+) -> None:
+    alone = _machine(gib, ram_gib=1024)
+    machine = replace(alone, gpus=alone.gpus * 8)
+    asked = {"method__kind": "full", **changes}
+    with pytest.raises(DoesNotFit) as caught:
+        _choose("llama3.1-8b", machine, **asked)  # type: ignore[arg-type]
+    if not processes:
+        assert caught.value.fix == (Answer("method.kind", "lora"),)
+        return
+    assert caught.value.fix == (Answer("machine.processes", processes),)
+    found = _choose("llama3.1-8b", machine, machine__processes=processes, **asked)  # type: ignore[arg-type]
+    assert found.profile.offload == offload
 
 
 def test_a_shorter_length_is_the_way_out_for_long_rows() -> None:

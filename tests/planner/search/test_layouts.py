@@ -189,3 +189,11 @@ def test_another_engine_is_proposed_where_the_one_that_was_set_does_not_fit() ->
     assert "72gb" not in said  # less than each card has
     (other,) = answers(_request("Qwen/Qwen3-8B", "H100 SXM:8", parallel="fsdp2", **asked))
     assert other.plan.fits
+
+
+@pytest.mark.parametrize(("count", "alone"), [(8, False), (16, True)])
+def test_padding_is_no_alternative_where_each_card_has_one_row(count: int, alone: bool) -> None:
+    (found,) = answers(_request("Qwen/Qwen3-4B", f"H100 SXM:{count}", method="lora"))
+    said = " ".join(found.reasons)
+    assert ("Micro-batches of 1 need no padding either" in said) == alone
+    assert ("Padding rows of 34 to 2,048 tokens instead" in said) != alone

@@ -10,6 +10,7 @@ from lockfiles import lock as locks
 from lockfiles.errors import DigestDiffers, UsageProblem
 from lockfiles.lock import TrainingLock
 from runner.inputs import finished, verify
+from tests.planned import resealed
 from tests.runner.inputs.locked import corpus, edit, found
 from tests.runner.inputs.locked import folder as folder
 from tests.runner.inputs.locked import lock as lock
@@ -159,7 +160,7 @@ def test_layers_that_the_model_does_not_have_are_named(lock: TrainingLock, name:
     with pytest.raises(
         UsageProblem, match=f"names `{name}`, which is not a linear layer of `llama`"
     ):
-        verify.check_whole(lock.model_copy(update={"method": method}))
+        verify.check_whole(resealed(lock, {"method": method}))
 
 
 BROKEN: dict[str, Callable[[str], str]] = {
@@ -182,7 +183,7 @@ def test_rows_that_can_no_longer_be_read_are_first_of_all_other_rows(
     path.write_text(BROKEN[how](path.read_text("utf-8")), "utf-8")
     with pytest.raises(DigestDiffers) as caught:
         corpus(lock, folder)
-    assert "`run.lock` does not match" in caught.value.message
+    assert "The lock does not match" in caught.value.message
     with pytest.raises(DigestDiffers):
         list(finished.check(lock, found(lock, folder)))
 

@@ -13,6 +13,7 @@ import yaml
 from lockfiles import lock as locks
 from lockfiles.errors import UsageProblem
 from lockfiles.lock import TrainingLock
+from planner.catalogue.lookup import find_accelerator
 from planner.plan.integrity import integrity
 from runner.launchers import kubernetes, skypilot, slurm
 from runner.launchers.job import FILL_IN, Job, job_of
@@ -136,6 +137,34 @@ def test_a_task_is_valid(tables: dict[str, Any]) -> None:
     check(content["resources"], own["resources"])
     assert subprocess.run(["sh", "-n", "-c", content["run"]]).returncode == 0
     assert content["num_nodes"] == job(**tables).nodes
+
+
+@pytest.mark.parametrize(
+    ("driver", "named"),
+    [
+        ("NVIDIA H100 80GB HBM3", "H100:8"),
+        ("NVIDIA A100-SXM4-40GB", "A100:8"),
+        ("NVIDIA A100 80GB PCIe", "A100-80GB:8"),
+        ("NVIDIA H200", "H200:8"),
+        ("NVIDIA L40S", "L40S:8"),
+        ("NVIDIA GeForce RTX 4090", "RTX4090:8"),
+        ("Tesla V100-SXM2-32GB", "V100-32GB:8"),
+        ("NVIDIA GeForce RTX 2060", f"{FILL_IN}:8"),
+        ("NVIDIA A100-SXM4-80GB MIG 3g.40gb", f"{FILL_IN}:8"),
+        ("A card\nof nobody", f"{FILL_IN}:8"),
+    ],
+)
+def test_a_task_has_the_card_of_the_lock(driver: str, named: str) -> None:
+    wanted = replace(job(**CARDS), accelerator=driver)
+    text = skypilot.task(wanted)
+    resources = yaml.safe_load(text)["resources"]
+    assert resources["accelerators"] == named
+    check(resources, schema("skypilot-0.14.1")["resources"])
+    assert ("Fill in `accelerators`" in text) == (FILL_IN in named)
+
+
+def test_cards_of_skypilot_are_in_the_catalogue() -> None:
+    assert {find_accelerator(name).name for name in skypilot.CARDS} == {*skypilot.CARDS}
 
 
 @ALL

@@ -117,7 +117,7 @@ def test_data_that_teaches_nothing_is_first_of_all_other_data(folder: Path) -> N
     path.write_text(alone + path.read_text("utf-8"), "utf-8")
     code, events = Stage(folder).start()
     assert (code, events[-1].kind) == (5, "failed")
-    assert "`run.lock` does not match" in events[-1].fields["message"]
+    assert "The lock does not match" in events[-1].fields["message"]
     assert "(row 0): 1 of 751 rows has no assistant turn" in events[-1].fields["details"][0]
 
 

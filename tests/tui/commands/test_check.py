@@ -2,15 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lockfiles import lock
-from lockfiles.lock import TrainingLock
-from planner.plan.integrity import integrity
 from tests.journeys.demo_folder import small, tunelock
+from tests.planned import resealed
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +23,6 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(planned: Path, tmp_path: Path) -> Path:
     """A copy of what was planned, to change."""
     return Path(shutil.copytree(planned, tmp_path / "copy"))
-
-
-def resealed(made: TrainingLock, changes: Mapping[str, object]) -> TrainingLock:
-    """Return the lock that a plan with these values would have been."""
-    other = made.model_copy(update=changes)
-    return other.model_copy(update={"integrity": integrity(other.model_dump())})
 
 
 def test_a_lock_holds_where_it_was_planned_and_nothing_is_written(folder: Path) -> None:
@@ -110,6 +102,42 @@ def test_a_lock_edited_by_hand_does_not_hold(folder: Path) -> None:
         assert (done.returncode, done.stdout) == (5, "")
         assert "was edited after it was planned" in done.stderr
     assert not (folder / "runs").exists()
+
+
+def test_hints_name_the_lock_that_was_given(folder: Path) -> None:
+    jobs = folder / "jobs"
+    jobs.mkdir()
+    for ending in ("lock", "toml"):
+        shutil.copy(folder / f"run.{ending}", jobs / f"small.{ending}")
+    rows = folder / "rows" / "train.jsonl"
+    rows.write_text("".join(rows.read_text("utf-8").splitlines(True)[1:]), "utf-8")
+    places = [f"{name}=rows/{name}.jsonl" for name in ("train", "test")]
+    located = [word for one in (*places, "model=base") for word in ("--locate", one)]
+    done = tunelock(folder, "check", "jobs/small.lock", *located)
+    assert done.returncode == 5
+    assert done.stderr.splitlines()[-1].endswith("plan again: `tunelock plan jobs/small.toml`")
+
+
+@pytest.mark.parametrize(
+    ("line", "edited", "code"),
+    [
+        ("rank = 16", "rank = 17", 5),
+        ("micro_batch = 16", "micro_batch = 8", 5),
+        ("learning_rate = 0.002", "learning_rate = 0.001", 5),
+        ("alpha = 32", "alpha = 16", 5),
+        ("rank = 16", "rank = -1", 2),
+    ],
+)
+def test_an_edited_lock_has_one_exit_code(folder: Path, line: str, edited: str, code: int) -> None:
+    at = folder / "run.lock"
+    before = at.read_text("utf-8")
+    assert f"\n{line}\n" in before
+    at.write_text(before.replace(f"\n{line}\n", f"\n{edited}\n"), "utf-8")
+    done = tunelock(folder, "check")
+    assert done.returncode == code
+    assert done.stderr.startswith("error: The lock was edited after it was planned: ") == (
+        code == 5
+    )
 
 
 def test_a_missing_lock_is_a_sentence_and_a_hint(tmp_path: Path) -> None:

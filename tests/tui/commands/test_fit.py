@@ -52,10 +52,11 @@ def test_the_table_has_a_line_for_each_method() -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Qwen/Qwen3-8B: 8.19 billion parameters")
     assert "4090" in lines[1]
-    assert lines[2] == (
+    assert lines[2] == "main memory: assumed, 256.0 GiB; set it with `--ram`"
+    assert lines[3] == (
         "rows: assumed, half of them up to 300 tokens, the longest 2,048, 394 on average"
     )
-    assert lines[4].split() == [
+    assert lines[5].split() == [
         "method",
         "fits",
         "needs",
@@ -64,8 +65,8 @@ def test_the_table_has_a_line_for_each_method() -> None:
         "checkpointing",
         "step",
     ]
-    assert [line.split("  ")[0] for line in lines[5:8]] == ["full fine-tuning", "LoRA", "QLoRA"]
-    assert all(len(line) <= 80 for line in lines[4:8])
+    assert [line.split("  ")[0] for line in lines[6:9]] == ["full fine-tuning", "LoRA", "QLoRA"]
+    assert all(len(line) <= 80 for line in lines[5:9])
     assert "GiB is available." in done.stdout
     assert done.stderr == ""
 

@@ -88,7 +88,7 @@ def test_answers_that_are_none_any_more_fall_back(tmp_path: Path) -> None:
     store.draft_path(tmp_path, "run.toml").write_text(text.replace("goal.name", "goal.nome"))
     restored = store.restore(tmp_path, "run.toml")
     assert restored is not None
-    assert restored.values["goal.change"] == "behaviour"
+    assert restored.values["goal.change"] == "behavior"
     assert restored.values["goal.name"] == "tuned"
 
 

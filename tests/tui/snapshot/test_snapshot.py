@@ -5,6 +5,7 @@ from typing import Any
 
 from runner.runs.events import Event
 from tui.snapshot import CURVE_POINTS, Curve, Snapshot, empty, fold
+from tui.snapshot.summary import summary
 
 Told = tuple[str, str, dict[str, Any]]
 
@@ -84,6 +85,26 @@ def test_a_stopped_run_goes_on_where_it_was() -> None:
     assert states(again) == ["done", "running", "waiting"]
     assert [number for number, _ in again.losses.points] == [1, 2, 3, 4, 5]
     assert (again.step, again.failure, again.finished) == (5, None, False)
+
+
+def test_a_run_that_resumes_says_so_until_its_first_step() -> None:
+    stop: Told = ("run", "failed", {"message": "stopped", "exit_code": 75})
+    checkpoint: Told = ("train", "checkpoint", {"step": 6})
+    told = [*BEGUN, step(6, loss=0.5, tokens_per_second=9.0), checkpoint, stop]
+    resumed = folded(*told, BEGUN[0], BEGUN[3])
+    began = resumed.last_time
+    assert began is not None
+    assert (resumed.step, resumed.loss, resumed.checkpoint) == (None, None, 6)
+    assert "▸ train     running  4.0 s  starting" in _line(resumed, began + 4)
+    what = "resuming from step 6: loading the model"
+    loading: Told = ("train", "progress", {"what": what, "done": 0, "total": 1, "unit": "models"})
+    assert _line(fold(resumed, events(loading)), began + 4).endswith(f"4.0 s  {what}")
+    after = fold(resumed, events(loading, step(7)))
+    assert "step 7" in _line(after, began + 4) and "resuming" not in _line(after, began + 4)
+
+
+def _line(snapshot: Snapshot, now: float) -> str:
+    return next(one for one in summary(snapshot, "running", now=now) if "train" in one)
 
 
 def test_a_stage_done_again_makes_those_after_it_wait() -> None:
