@@ -62,7 +62,8 @@ def test_a_plan_is_written_all_the_same(tmp_path: Path) -> None:
     assert lock.read(tmp_path / "demo" / "run.lock").intent.name == "demo"
 
 
-@pytest.mark.parametrize("face", ["--json", pytest.param("--plain", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("face", ["--json", "--plain"])
 def test_a_run_goes_on_without_a_reader_until_it_is_stopped(face: str, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     folder = small(tmp_path / "demo")
