@@ -89,7 +89,6 @@ class Shell:
         assert may_fail or not self.code, f"`{command}` ended with {self.code}: {done.stderr}"
         return done.stdout + (done.stderr if self.code else "")
 
-
     def _ended(self, command: str) -> CompletedProcess[str]:
         """Return how a command ended; one of `tunelock` is forked (`tests/forked.py`), and what
         it writes is given to the pipe after it."""

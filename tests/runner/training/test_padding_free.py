@@ -27,6 +27,7 @@ from runner.training.loading import load
 from runner.training.make import make_trainer
 from runner.training.padding_free import PaddingFree
 from runner.training.train import train
+from tests.few import of_families
 from tests.runner.training.test_packing import SETTINGS, WINDOW, Heard, _model, _rows
 from tests.runner.training.test_sft import base as base
 
@@ -183,7 +184,7 @@ def _has_bounds(family: str, **changes: Any) -> bool:
     return has_bounds(architecture(config, family))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_no_row_of_a_pass_sees_another(family: str) -> None:
     for changes in ({}, WINDOWED):
         if _has_bounds(family, **changes):
