@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockfiles import lock
+from tests.few import few
 from tests.journeys.demo_folder import ENVIRONMENT, command, small
 from tests.tui.follow.test_follow import DONE, FAILED, write
 
@@ -36,7 +37,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, told
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["status"], ["status", "b"]])
+@pytest.mark.parametrize(
+    "arguments", few([["status"], ["status", "b"], ["--help"], ["run", "--help"]])
+)
 def test_a_closed_pipe_is_no_failure(arguments: list[str], tmp_path: Path) -> None:
     write(tmp_path / "runs" / "a", DONE)
     write(tmp_path / "b", FAILED)

@@ -8,6 +8,7 @@ import pytest
 from lockfiles import intent
 from lockfiles.errors import UsageProblem
 from planner.interview.answers import check, given
+from tests.few import few
 from tests.tui.wizard.drive import strokes
 from tests.tui.wizard.pilot import Run, until, until_text
 from tests.tui.wizard.samples import ANSWERS, answered, lay_out
@@ -39,6 +40,7 @@ def at(step: str, **changed: object) -> Draft:
     return draft
 
 
+@pytest.mark.slow
 async def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(tmp_path: Path) -> None:
     start = answered(goal__repetitive_task=False, method__rank=0)
     app = wizard(lay_out(tmp_path), start)
@@ -175,7 +177,7 @@ async def test_leaving_with_a_verdict_against_writes_the_advice(tmp_path: Path) 
     assert store.restore(tmp_path, "run.toml") is not None
 
 
-@pytest.mark.parametrize("step", ["goal", "review"])
+@pytest.mark.parametrize("step", few(["goal", "review"]))
 async def test_any_size_is_survived(tmp_path: Path, step: str) -> None:
     app = wizard(lay_out(tmp_path), at(step))
     async with app.run_test(size=_SIZE) as run:
