@@ -10,6 +10,7 @@ from lockfiles import intent
 from planner.interview.answers import check, given
 from runner.demo import files
 from tests import forked
+from tests.planned import thinned
 
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
 
@@ -27,9 +28,7 @@ def small(folder: Path, every: int = 5, /, **changes: object) -> Path:
     answers with `__` for the dot: `train__epochs=2`.
     """
     files.write(folder)
-    for name, step in (("train", every), ("test", 2 * every)):
-        path = folder / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::step]), "utf-8")
+    thinned(folder, train=every, test=2 * every)
     answers = files.ANSWERS | {"train.epochs": 2}
     answers |= {key.replace("__", "."): value for key, value in changes.items()}
     (folder / "run.toml").write_text(intent.write(given(check(answers, {}))), "utf-8")

@@ -55,7 +55,7 @@ def test_a_run_outlives_its_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not loopback.available(), reason="needs root and an OpenSSH server")
 def test_a_run_outlives_its_ssh_session(tmp_path: Path) -> None:
-    folder, keys = small(tmp_path / "run", **ADAPTER_ONLY), tmp_path / "keys"
+    folder, keys = small(tmp_path / "run", train__epochs=1, **ADAPTER_ONLY), tmp_path / "keys"
     keys.mkdir()
     assert tunelock(folder, "plan").returncode == 0
     quoted = " ".join(shlex.quote(word) for word in command("run"))
