@@ -1,5 +1,8 @@
 """What layers keep and hold at most, against the tensors that live in transformers' classes."""
 
+import json
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +15,7 @@ from planner.models import layers
 from planner.models.facts import Architecture, ModelFacts, architecture
 from planner.search.lora_targets import preset
 from tests.planner.memory.test_memory import PLAN
+from tests.programs import command
 
 LENGTH, RANK = 256, 8
 SHAPE = {
@@ -116,8 +120,6 @@ def seen(request: pytest.FixtureRequest) -> Seen:
     """Families, and for each, under LoRA and full, the bytes that its layer keeps, and those that
     four layers hold at most."""
     pytest.importorskip("peft")
-    from tests.planner.memory.saved_by_autograd import measured
-
     first = {one[0]: one for one in reversed(FAMILIES)}
     found = FAMILIES if request.param == "all" else [first[name] for name in USUAL]
     asked = [
@@ -125,7 +127,14 @@ def seen(request: pytest.FixtureRequest) -> Seen:
         for family, changes, period in found
         for shape in [_shape(family, changes, period)]
     ]
-    return found, list(measured(asked, RANK, LENGTH))
+    done = subprocess.run(
+        command("saved_by_autograd", RANK, LENGTH),
+        input=json.dumps(asked), capture_output=True, text=True,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = (line.split() for line in done.stdout.splitlines())
+    return found, [(float(w[1]), float(w[2])) for w in lines if w[:1] == ["KEPT"]]
 
 
 def _cases(families: Families) -> Iterator[tuple[int, str, bool]]:

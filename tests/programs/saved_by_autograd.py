@@ -1,8 +1,14 @@
-"""Measures the bytes that layers of transformers keep for the backward pass, on CPU."""
+"""Measures layers of transformers on CPU: `saved_by_autograd.py RANK LENGTH`.
 
-import warnings
+Stdin has a JSON list of `[FAMILY, CONFIG, PERIOD, TARGETS]`. For each it prints two lines `KEPT`,
+under LoRA of its targets and full: bytes that one layer keeps, and that four layers hold at most
+with checkpointing (0 where a period has three layers or more).
+"""
+
+import json
+import sys
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -113,20 +119,16 @@ def standing(model: Any) -> Iterator[torch.Tensor]:
     yield from (p.grad for p in model.parameters() if p.grad is not None)
 
 
-def measured(
-    asked: Iterable[tuple[str, Mapping[str, Any], int, Sequence[str]]], rank: int, length: int
-) -> Iterator[tuple[float, int]]:
-    """Measure layers of families, each asked for with its config, the layers of one period and the
-    names of its targets.
+def main() -> None:
+    torch.set_num_threads(1)
+    rank, length = int(sys.argv[1]), int(sys.argv[2])
+    for family, config, period, names in json.load(sys.stdin):
+        for targets in (names, ()):
+            measured = Measured(family, config, targets, rank, length)
+            few, many = (measured.kept(n * period) for n in (1, 2))
+            most = measured.peak(4) if period < 3 else 0
+            print("KEPT", (many - few) / period, most)
 
-    Yields of each two pairs of bytes, under LoRA of the targets and full: those that one layer
-    keeps, and those that four layers hold at most with checkpointing (0 where a period has three
-    layers or more).
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for family, config, period, names in asked:
-            for targets in (names, ()):
-                of_family = Measured(family, config, targets, rank, length)
-                few, many = (of_family.kept(n * period) for n in (1, 2))
-                yield (many - few) / period, of_family.peak(4) if period < 3 else 0
+
+if __name__ == "__main__":
+    main()
