@@ -49,8 +49,10 @@ A test that trains in a process of its own says so with `pytest.importorskip("tr
 WHOLE = {"journeys", "trust", "fuzz", "gpu"}
 """Folders of tests that run whole commands again and again. `--quick` does not collect them."""
 
-FIRST = ("journeys", "wizard", "terminal")
-"""Folders whose files take longest, in the order in which they are run before all others."""
+FIRST = (
+    "journeys", "wizard", "terminal", "commands", "test_what_is_trained.py", "test_cli.py",
+)  # fmt: skip
+"""Folders and files that take longest, in the order in which they are run before all others."""
 
 HUB = "hub"
 """The fixture of a stand-in of the Hub, whose client starts in a process of its own each time."""

@@ -16,9 +16,14 @@ MACHINE = MachineFacts("cpu", (), 2, 16 * GIB, 12 * GIB, 100 * GIB, "")
 def few_rows(folder: Path) -> Path:
     """Write the demo's files into a folder, every fifth of their rows, and return it."""
     files.write(folder)
-    for name in ("train", "test"):
+    return thinned(folder, train=5, test=5)
+
+
+def thinned(folder: Path, **every: int) -> Path:
+    """Leave of each named file of rows one row in so many, and return the folder."""
+    for name, step in every.items():
         path = folder / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::5]), "utf-8")
+        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::step]), "utf-8")
     return folder
 
 

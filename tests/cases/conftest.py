@@ -1,14 +1,29 @@
-"""The models of the cases, each made once."""
+"""The models of the cases, each made once; and which cases of a test are run by default."""
 
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.cases import models
 from tests.cases.models import Change
+from tests.few import ONE_IN
 
+FOLDER = Path(__file__).parent
 Model = Callable[..., Path]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all but the first, the fourth and so on of the cases of each test."""
+    numbers: defaultdict[str, count[int]] = defaultdict(count)
+    for item in items:
+        if FOLDER in item.path.parents:
+            number = next(numbers[item.nodeid.partition("[")[0]])
+            if number % ONE_IN:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ _IMPORTED_LATE = (
     "tui.text.run",
     "tui.commands.shared.start",
 )
-ONE_IN = 4
+ONE_IN = 12
 """A short run tries one in so many cases of a kind that has a number of its own."""
 
 

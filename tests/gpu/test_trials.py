@@ -10,6 +10,7 @@ import pytest
 from planner.fit import models
 from planner.memory import Estimate
 from planner.setup.batches import batches
+from tests.few import few
 from tests.gpu import exhaustive, seed_table, simulated
 from tests.gpu.lines import lines, profile_of, ran
 from tests.gpu.trials import Trial, shallow
@@ -18,7 +19,7 @@ from tests.programs import command
 SCRIPTS = {"simulated": simulated, "exhaustive": exhaustive, "seed_table": seed_table}
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("script", few(SCRIPTS.values()), ids=SCRIPTS)
 def test_every_trial_can_be_run(script: ModuleType) -> None:
     found: tuple[Trial, ...] = script.trials()
     assert len({trial.name for trial in found}) == len(found)

@@ -3,25 +3,32 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from lockfiles import intent
 from planner.interview.answers import check, given
 from runner.demo import files
 from tests import forked
+from tests.planned import thinned
 
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
 
 
-def small(folder: Path, **changes: object) -> Path:
+ADAPTER_ONLY: Mapping[str, object] = {
+    "results__gguf": [], "results__merge": False, "results__evaluate": False, "results__samples": 0,
+}  # fmt: skip
+"""Changes for `small` that leave out all stages between training and the report."""
+
+
+def small(folder: Path, every: int = 5, /, **changes: object) -> Path:
     """Write the demo with a few rows of each intent and return the folder.
 
-    `changes` are answers with `__` for the dot: `train__epochs=2`.
+    Of the training rows one in `every` is kept, of the test rows half as many. `changes` are
+    answers with `__` for the dot: `train__epochs=2`.
     """
     files.write(folder)
-    for name, every in (("train", 5), ("test", 10)):
-        path = folder / "rows" / f"{name}.jsonl"
-        path.write_text("".join(path.read_text("utf-8").splitlines(True)[::every]), "utf-8")
+    thinned(folder, train=every, test=2 * every)
     answers = files.ANSWERS | {"train.epochs": 2}
     answers |= {key.replace("__", "."): value for key, value in changes.items()}
     (folder / "run.toml").write_text(intent.write(given(check(answers, {}))), "utf-8")

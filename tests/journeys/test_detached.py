@@ -12,7 +12,7 @@ import pytest
 
 from runner.runs.events import read
 from tests.journeys import loopback
-from tests.journeys.demo_folder import command, small, tunelock
+from tests.journeys.demo_folder import ADAPTER_ONLY, command, small, tunelock
 from tests.tui.wizard.drive import Tmux
 
 pytest.importorskip("trl")
@@ -55,9 +55,7 @@ def test_a_run_outlives_its_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not loopback.available(), reason="needs root and an OpenSSH server")
 def test_a_run_outlives_its_ssh_session(tmp_path: Path) -> None:
-    few = {"gguf": [], "merge": False, "evaluate": False, "samples": 0}
-    changes = {f"results__{name}": value for name, value in few.items()}
-    folder, keys = small(tmp_path / "run", **changes), tmp_path / "keys"
+    folder, keys = small(tmp_path / "run", train__epochs=1, **ADAPTER_ONLY), tmp_path / "keys"
     keys.mkdir()
     assert tunelock(folder, "plan").returncode == 0
     quoted = " ".join(shlex.quote(word) for word in command("run"))

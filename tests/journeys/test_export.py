@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +15,11 @@ from lockfiles import lock as locks
 from lockfiles import receipt
 from runner.demo import files
 from runner.runs.events import read
+from tests.few import few
 from tests.hub_server import HubServer
 from tests.journeys.demo_folder import ENVIRONMENT, command, tunelock
+from tests.journeys.test_hub import hub as hub
+from tests.journeys.test_hub import received, tunelock_on
 from tests.journeys.test_run import run_at, stage_process, until
 
 pytest.importorskip("gguf")
@@ -104,7 +107,7 @@ def test_a_killed_export_goes_on_and_its_receipt_lists_each_file(killed: Path) -
     assert done == [*STAGES, "run"]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"GGUF"])
+@pytest.mark.parametrize("content", few([None, b"", b"GGUF"]))
 def test_a_file_that_was_lost_is_made_again_and_no_other(
     killed: Path, folder: Path, content: bytes | None
 ) -> None:
@@ -175,36 +178,25 @@ def test_what_differs_from_another_export_and_what_is_done_again(
     assert "changes weights" not in told.stdout
 
 
-@pytest.fixture
-def hub() -> Iterator[HubServer]:
-    with HubServer() as hub:
-        yield hub
-
-
-@pytest.mark.slow
 def test_a_base_from_the_hub_is_exported_and_pushed(hub: HubServer, tmp_path: Path) -> None:
     target, folder = f"{hub.user}/exported", tmp_path / "run"
     files.write(folder)
-    hub.add("maker/base", folder / "base", license="apache-2.0")
+    commit = hub.add("maker/base", folder / "base", license="apache-2.0")
     shutil.rmtree(folder / "base")
     intent = INTENT.replace('"base"\n\n[r', '"maker/base"\n\n[r').replace('"f16", ', "")
     (folder / "run.toml").write_text(f'{intent}push_to = "{target}"\n', "utf-8")
-    environment = hub.environment(tmp_path / "home", XDG_CACHE_HOME=str(tmp_path / "cache"))
-
-    def on_hub(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*arguments), cwd=folder, env=environment, capture_output=True, text=True
-        )
-
+    on_hub = tunelock_on(hub, folder, tmp_path)
     assert on_hub("plan").returncode == 0
+    locked = locks.read(folder / "run.lock")
+    assert (locked.model.source, locked.model.commit) == ("hf:maker/base", commit)
+    assert hub.sent_bytes["model.safetensors"] < 200_000, "planning downloads no weights"
     refused = on_hub("run", "--foreground")
     assert refused.returncode == 2 and f"confirm with `--allow {target}`" in refused.stderr
     done = on_hub("run", "--foreground", "--allow", target, "--allow", "maker/other")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "`--allow maker/other` has no effect: the lock does not push there" in done.stderr
     assert f"`--allow {target}`" not in done.stderr
-    repository = hub.repositories[target]
-    sent = repository.commits[repository.branches["main"]]
+    sent = received(hub, target, tmp_path)
     assert set(sent) - {".gitattributes"} == {"README.md", "base-q8_0.gguf", "run.lock"}
     card = sent["README.md"].decode()
     assert 'library_name: "gguf"\nbase_model: "maker/base"\nlicense: "apache-2.0"\n' in card

@@ -58,6 +58,7 @@ def answer_prompts(terminal: Tmux, answers: Answers) -> None:
             getattr(terminal, way)(what)
 
 
+@pytest.mark.slow
 def test_three_faces_give_the_same_bytes(tmp_path: Path) -> None:
     answers = check(files.ANSWERS, {})
     by_file, by_wizard, by_prompts = (

@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,26 @@ def hub() -> Iterator[HubServer]:
         yield hub
 
 
+def tunelock_on(
+    hub: HubServer, folder: Path, home: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs `tunelock` in a folder for a person who is logged in to the Hub."""
+    environment = hub.environment(home / "home", XDG_CACHE_HOME=str(home / "cache"))
+    return partial(forked.run, folder=folder, environment=environment)
+
+
+def received(hub: HubServer, target: str, place: Path) -> Mapping[str, bytes]:
+    """Return the files of a private repository, which name no path under `place`."""
+    repository = hub.repositories[target]
+    assert repository.private
+    sent = repository.commits[repository.branches["main"]]
+    assert not [name for name in sent if name.endswith((".bin", ".pt", ".jsonl"))]
+    for name, content in sent.items():
+        assert str(place).encode() not in content, name
+    return sent
+
+
+@pytest.mark.slow
 def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path) -> None:
     target = f"{hub.user}/tuned"
     folder = small(
@@ -34,11 +55,7 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     (folder / "base" / further).parent.mkdir()
     (folder / "base" / further).write_text("{{ tools }}", "utf-8")
     commit = hub.add("maker/base", folder / "base", license="apache-2.0")
-    environment = hub.environment(tmp_path / "home", XDG_CACHE_HOME=str(tmp_path / "cache"))
-
-    def tunelock(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return forked.run(*arguments, folder=folder, environment=environment)
-
+    tunelock = tunelock_on(hub, folder, tmp_path)
     planned = tunelock("plan")
     assert planned.returncode == 0, planned.stderr
     locked = lock.read(folder / "run.lock")
@@ -61,16 +78,11 @@ def test_a_base_from_the_hub_is_tuned_and_pushed(hub: HubServer, tmp_path: Path)
     (run,) = (folder / "runs").iterdir()
     finished = [e.stage for e in read(run / "events.jsonl")[0] if e.kind == "done"]
     assert finished.count("train") == 1, "a failed push costs no training"
-    repository = hub.repositories[target]
-    pushed = set(repository.commits[repository.branches["main"]])
+    sent = received(hub, target, tmp_path)
+    pushed = set(sent)
     wanted = {"model.safetensors", "tokenizer.json", "chat_template.jinja", "demo-q8_0.gguf"}
     assert wanted | {"run.lock", "adapter/adapter_model.safetensors"} <= pushed
     assert {further, f"adapter/{further}"} <= pushed
-    assert repository.private
-    sent = repository.commits[repository.branches["main"]]
-    assert not [name for name in pushed if name.endswith((".bin", ".pt", ".jsonl"))]
-    for name, content in sent.items():
-        assert str(tmp_path).encode() not in content, name
     assert json.loads(sent["adapter/adapter_config.json"])["base_model_name_or_path"] == (
         "maker/base"
     )

@@ -9,6 +9,7 @@ to stderr. `UPDATE_README=1` writes the output again.
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import pytest
 from lockfiles import intent
 from planner.interview.questions import BY_KEY
 from planner.machines.facts import Gpu, MachineFacts
+from tests.forked import forks
 from tests.journeys.demo_folder import ENVIRONMENT, tunelock
 from tests.kept import seed
 
@@ -82,15 +84,29 @@ class Shell:
         if command == INTO:
             self.folder /= "demo"
             return ""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=self.folder,
-            env=ENVIRONMENT | {"PATH": path, "XDG_CACHE_HOME": str(self.cache)},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        )  # fmt: skip
+        done = self._ended(command)
         self.code = done.returncode
         assert may_fail or not self.code, f"`{command}` ended with {self.code}: {done.stderr}"
         return done.stdout + (done.stderr if self.code else "")
+
+    def _ended(self, command: str) -> CompletedProcess[str]:
+        """Return how a command ended; one of `tunelock` is forked (`tests/forked.py`), and what
+        it writes is given to the pipe after it."""
+        own = {"XDG_CACHE_HOME": str(self.cache)}
+        alone, _, piped = command.partition(" | ")
+        name, *arguments = shlex.split(alone)
+        if name == "tunelock" and not re.search(r"[<>&;]", alone) and forks(*arguments):
+            done = tunelock(self.folder, *arguments, **own)
+            if not piped:
+                return done
+            command, given = piped, done.stdout
+        else:
+            given = ""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=ENVIRONMENT | {"PATH": path} | own,
+            input=given, capture_output=True, text=True,
+        )  # fmt: skip
 
 
 def pages() -> Iterator[object]:

@@ -14,22 +14,38 @@ from lockfiles import receipt
 from runner.runs.events import read
 from runner.runs.holders import holder
 from tests.docs_made.events import FIELDS
-from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
+from tests.hub_server import HubServer
+from tests.journeys.demo_folder import ADAPTER_ONLY, small, tunelock
+from tests.journeys.test_hub import hub as hub
+from tests.journeys.test_hub import received, tunelock_on
 from tests.trust.hostile_models import plant
+from tests.tui.terminal.test_pipes import unread
 
 for package in ("trl", "gguf"):
     pytest.importorskip(package)
 
-Start = Callable[[str], "subprocess.Popen[str]"]
+Start = Callable[[Path, str], "subprocess.Popen[str]"]
+ROWS = 7
+"""One in so many rows is trained on, which are 14 steps in two epochs."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cut-down demo, planned."""
-    made = small(tmp_path_factory.mktemp("run"))
-    planned = tunelock(made, "plan")
-    assert planned.returncode == 0, planned.stderr
-    return made
+    return planned(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def adapter_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, planned to train and do nothing else."""
+    return planned(tmp_path_factory.mktemp("adapter"), **ADAPTER_ONLY)
+
+
+def planned(folder: Path, **changes: object) -> Path:
+    """Write the demo with a few rows in a folder, plan it, and return the folder."""
+    done = tunelock(small(folder, ROWS, **changes), "plan")
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +57,13 @@ def whole(folder: Path) -> receipt.Receipt:
 
 
 @pytest.fixture
-def start(folder: Path) -> Iterator[Start]:
-    """Starts a run in the foreground of a process of its own."""
+def start() -> Iterator[Start]:
+    """Starts the run of a folder in the foreground; nobody reads its output any more."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(runs: str) -> subprocess.Popen[str]:
-        arguments = command("run", "run.lock", "--foreground", "--runs", runs)
-        process = subprocess.Popen(
-            arguments, cwd=folder, env=ENVIRONMENT, text=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        started.append(process)
-        return process
+    def begin(folder: Path, runs: str) -> subprocess.Popen[str]:
+        started.append(unread(folder, "run", "--foreground", "--json", "--runs", runs))
+        return started[-1]
 
     yield begin
     for process in started:
@@ -178,7 +189,7 @@ def test_a_killed_supervisor_leaves_an_orphan_that_is_waited_for(
     folder: Path, whole: receipt.Receipt, start: Start
 ) -> None:
     runs = folder / "orphan"
-    process = start("orphan")
+    process = start(folder, "orphan")
     until(lambda: checkpoints(runs) >= 1)
     process.kill()
     process.wait()
@@ -189,10 +200,10 @@ def test_a_killed_supervisor_leaves_an_orphan_that_is_waited_for(
 
 
 def test_a_stopped_and_then_killed_training_goes_on_to_the_same_tensors(
-    folder: Path, whole: receipt.Receipt, start: Start
+    adapter_only: Path, whole: receipt.Receipt, start: Start
 ) -> None:
-    runs = folder / "stopped"
-    process = start("stopped")
+    folder, runs = adapter_only, adapter_only / "stopped"
+    process = start(folder, "stopped")
     until(lambda: checkpoints(runs) >= 1)
     second = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "stopped")
     assert second.returncode == 2
@@ -206,7 +217,7 @@ def test_a_stopped_and_then_killed_training_goes_on_to_the_same_tensors(
     assert list(run_at(runs).glob("stages/02-train.partial/checkpoint-*/whole.json"))
     assert not [*run_at(runs).rglob("README.md")], "it names no base model"
 
-    process, before = start("stopped"), len(steps_of(runs))
+    process, before = start(folder, "stopped"), len(steps_of(runs))
     until(lambda: len(steps_of(runs)) > before)
     os.kill(stage_process(run_at(runs)), signal.SIGKILL)
     _, told = process.communicate(timeout=60)
@@ -215,7 +226,7 @@ def test_a_stopped_and_then_killed_training_goes_on_to_the_same_tensors(
 
     done = tunelock(folder, "run", "run.lock", "--foreground", "--runs", "stopped")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert receipt.read(run_at(runs) / "receipt.json").digests == whole.digests
+    assert receipt.read(run_at(runs) / "receipt.json").digests.adapter == whole.digests.adapter
     assert steps_of(runs).count(1) == 1, "it began again from the first step"
     assert not [*run_at(runs).rglob("README.md")], "it names no base model"
 
@@ -237,10 +248,11 @@ def test_a_damaged_result_is_refused(folder: Path, whole: receipt.Receipt) -> No
         assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Receipt) -> None:
     more = folder / "more"
     shutil.copytree(folder / "whole", more / "whole")
-    small(more, results__gguf=["f16", "q8_0"])
+    small(more, ROWS, results__gguf=["f16", "q8_0"])
     assert tunelock(more, "plan").returncode == 0
     done = tunelock(more, "run", "--foreground", "--runs", "whole")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -257,11 +269,37 @@ def test_a_new_gguf_level_does_not_train_again(folder: Path, whole: receipt.Rece
     assert len(trained) == 1
 
 
+def test_a_push_that_is_planned_later_sends_the_results_of_the_finished_run(
+    folder: Path, whole: receipt.Receipt, hub: HubServer, tmp_path: Path
+) -> None:
+    target, more = f"{hub.user}/tuned", tmp_path / "more"
+    shutil.copytree(folder / "whole", more / "whole")
+    small(more, ROWS, results__push_to=target)
+    assert tunelock(more, "plan").returncode == 0
+    tunelock_there = tunelock_on(hub, more, tmp_path)
+    again = ("run", "--foreground", "--runs", "whole", "--allow", target)
+    hub.fail(r"POST /api/models/.*/commit/", 400, times=1)
+    failed = tunelock_there(*again)
+    assert failed.returncode == 1, failed.stderr
+    assert "hint:" in failed.stderr
+    done = tunelock_there(*again)
+    assert done.returncode == 0, done.stderr[-3000:]
+    sent = received(hub, target, tmp_path)
+    wanted = {"model.safetensors", "tokenizer.json", "chat_template.jinja", "demo-q8_0.gguf"}
+    assert wanted | {"run.lock", "adapter/adapter_model.safetensors"} <= set(sent)
+    run = run_at(more / "whole")
+    events = read(run / "events.jsonl")[0]
+    assert [e.stage for e in events if e.kind == "done"].count("train") == 1
+    made = receipt.read(run / "receipt.json")
+    assert made.digests == whole.digests
+    assert {one.name for one in made.sent} == set(sent) - {".gitattributes"}
+
+
 @pytest.mark.slow
 def test_packed_rows_train_in_as_many_steps_of_fewer_tokens(
     folder: Path, whole: receipt.Receipt
 ) -> None:
-    packed = small(folder / "packed", method__packing="on", method__micro_batch=4)
+    packed = small(folder / "packed", ROWS, method__packing="on", method__micro_batch=4)
     planned = tunelock(packed, "plan")
     assert planned.returncode == 0, planned.stderr
     assert "batch     4 x 4, packed" in planned.stdout

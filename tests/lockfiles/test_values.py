@@ -16,6 +16,7 @@ from lockfiles.errors import UsageProblem
 from planner.plan.gather import gather
 from planner.plan.integrity import integrity
 from planner.plan.plan import plan
+from tests.few import few
 from tests.planned import MACHINE, answers, few_rows
 
 Place = tuple[str | int, ...]
@@ -30,7 +31,6 @@ HOSTILE: tuple[object, ...] = (
     datetime.date(2024, 7, 26), datetime.time(1, 2), datetime.datetime(2024, 7, 26, 1, 2),
 )  # fmt: skip
 MOST_SECONDS = 2.0
-DRAWS = 900
 
 
 @pytest.fixture(scope="module")
@@ -101,19 +101,20 @@ def test_the_demo_is_a_lock(tables: dict[str, Any]) -> None:
     assert check(toml.write(tables))
 
 
-def test_every_value_is_held_to_its_meaning(tables: dict[str, Any]) -> None:
+@pytest.mark.parametrize("draws", few([0, 700]))
+def test_every_value_is_held_to_its_meaning(tables: dict[str, Any], draws: int) -> None:
     draw = random.Random(12)
     everywhere = list(places(tables))
     drawn = [(at, draw.choice(HOSTILE)) for at in everywhere]
-    drawn += [(draw.choice(everywhere), draw.choice(HOSTILE)) for _ in range(DRAWS - len(drawn))]
+    drawn += [(draw.choice(everywhere), draw.choice(HOSTILE)) for _ in range(draws)]
     accepted = [(at, value) for at, value in drawn if check(changed(tables, at, value))]
     assert 0 < len(accepted) < len(drawn) / 5
 
 
-@pytest.mark.parametrize("key", range(7))
+@pytest.mark.parametrize("key", few(range(7)))
 def test_every_key_is_known(tables: dict[str, Any], key: int) -> None:
     name = (" ", "x", "a\nb", "\u202e\x1b[2J", "k" * 5000, "a.b", "[key]")[key]
-    for at in list(places(tables))[key % 3 :: 3]:
+    for at in list(places(tables))[key // 3 :: 3]:
         if isinstance(at[-1], str) and at[0] != "integrity":
             assert not check(changed(tables, at, None, key=name))
 

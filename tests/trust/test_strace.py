@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.few import few
 from tests.fuzz.bases import Base, made
 from tests.journeys.demo_folder import command
 from tests.trust import hostile_locks, strace
@@ -50,7 +51,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return made(tmp_path_factory.mktemp("demo"))[0]
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", few(SHORT))
 def test_check_touches_what_the_lock_names(name: str, base: Base, tmp_path: Path) -> None:
     faults = list(_tried(name, "check", base, tmp_path))
     assert not faults, "\n".join(faults)

@@ -79,10 +79,16 @@ class Kind:
         self._home = home
         self._changes = value_changes.Kind(home, found, seed)
         self._bases = found
-        planned = [(base, base.text, "unchanged") for base in found]
-        near = [(base, *change) for base in found for change in small_changes.changes(base)]
-        Random(seed).shuffle(near)
-        self._first = [*planned, *near]
+        self._seed = seed
+        self._first = [(base, base.text, "unchanged") for base in found]
+
+    def prepare(self, count: int) -> None:
+        """Make what so many cases need, before they are forked."""
+        if count > len(self._first):
+            found = self._bases
+            near = [(base, *change) for base in found for change in small_changes.changes(base)]
+            Random(self._seed).shuffle(near)
+            self._first += near
 
     def case(self, number: int, place: int) -> Verdict:
         """Return the verdict of one case; the first are the locks as they were planned, and
@@ -189,6 +195,7 @@ def made(home: Path, seed: int) -> Kind:
 
 def tried(kind: Kind, count: int, at_once: int = 2) -> Count:
     """Return what came of some value changes; `not shown` counts those that differ."""
+    kind.prepare(count)
     begun, counted = time.monotonic(), Count("trained")
     for verdict in pool.run(kind.case, range(count), at_once, limit_bytes=64 << 30):
         counted.add(verdict)

@@ -21,6 +21,7 @@ from planner.data.tokens.encode import encode, encode_rows
 from planner.data.tokens.template import TemplateRunsAway, compile_template, load_template
 from planner.data.tokens.tokenizer import load_tokenizer
 from runner.demo import files
+from tests.few import few
 from tests.programs import command
 
 BASE = Path(files.__file__).parent / "base"
@@ -197,7 +198,7 @@ LIES = {
 _LIAR = "import os, sys; os.read(0, 1 << 16); os.write(1, bytes.fromhex({!r})); os.read(0, 1)"
 
 
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+@pytest.mark.parametrize("lie", few(LIES.values()), ids=LIES)
 def test_an_answer_that_cannot_be_is_one_sentence(
     lie: bytes, alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from planner.data.rows.rows import Message, Row
 from planner.data.tokens.template import ChatTemplate, TemplateRunsAway, compile_template
 from planner.data.tokens.tokenizer import load_tokenizer
 from runner.demo import files
+from tests.few import few
 from tests.planner.data.planted.file import File
 
 FOREVER = [
@@ -46,7 +47,7 @@ HINT = "[model] template"
 BASE = Path(files.__file__).parent / "base"
 
 
-@pytest.mark.parametrize("source", FOREVER)
+@pytest.mark.parametrize("source", few(FOREVER))
 def test_a_template_that_goes_on_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "RENDER_SECONDS", 0.1)
     with pytest.raises(DataRefused, match="it takes too long") as refused:
@@ -84,7 +85,7 @@ GROWING = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
-@pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
+@pytest.mark.parametrize("source", few(GROWING.values()), ids=GROWING)
 def test_a_template_that_grows_is_stopped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MORE_BYTES", 2**25)
     monkeypatch.setattr(limits, "CPU_SECONDS", limits.RENDER_SECONDS)  # for slow machines

@@ -24,6 +24,7 @@ from planner.search.budget import CUDA_CONTEXT_BYTES
 from planner.search.choose import choose
 from planner.setup.setup import Kind
 from planner.speed import mixers
+from tests.few import few
 from tests.planner.memory.test_memory import MODELS
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -55,7 +56,7 @@ def only(machine: MachineFacts, model: str = "llama3.1-8b", **wished: object) ->
 @pytest.mark.parametrize(
     "size", [8, 24, 80, *(pytest.param(n, marks=pytest.mark.slow) for n in (12, 16, 40, 48))]
 )
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", few(MODELS))
 def test_what_is_chosen_fits_and_the_next_larger_micro_batch_does_not(
     model: str, size: int
 ) -> None:
@@ -171,7 +172,7 @@ def test_a_card_of_amd_computes_bfloat16_and_is_called_not_measured() -> None:
     assert any(unmeasured in reason for reason in found.reasons)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", few(MODELS))
 @pytest.mark.parametrize("method", METHODS)
 def test_a_length_that_is_named_fits_and_a_longer_one_does_not(model: str, method: Kind) -> None:
     wished: dict[str, Any] = {"method": method, "micro_batch": 1, "checkpointing": True}

@@ -13,6 +13,7 @@ from planner.models.families import FAMILIES
 from planner.models.held import Findings, Held
 from planner.models.tensor_faults import check_tensors
 from planner.models.tensors import table
+from tests.few import of_families
 from tests.planner.models.classes import FLAGS, in_class, in_files, made, without_body
 
 Stored = dict[str, Held]
@@ -44,14 +45,16 @@ def described(config: dict[str, Any]) -> Stored:
 
 
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize(("family", "change"), [*((one, {}) for one in FAMILIES), *FLAGS])
+@pytest.mark.parametrize(
+    ("family", "change"), of_families([*((one, {}) for one in FAMILIES), *FLAGS])
+)
 def test_the_table_is_that_of_the_class(family: str, change: dict[str, Any], tied: bool) -> None:
     config, model = made(family, change | {"tie_word_embeddings": tied})
     assert described(config) == in_class(model)
     assert set(described(config)) <= set(model.state_dict())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_no_other_flag_of_a_family_changes_its_tensors(family: str) -> None:
     config, _ = made(family, {})
     for key, value in config.items():
@@ -60,7 +63,7 @@ def test_no_other_flag_of_a_family_changes_its_tensors(family: str) -> None:
             assert described(other) == in_class(model), key
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_every_layout_of_a_family_is_accepted(family: str) -> None:
     config, model = made(family, {})
     for held in (in_class(model), in_files(model)):
@@ -89,7 +92,7 @@ def ignorable(config: dict[str, Any], model: Any) -> Stored:
 
 
 @pytest.mark.parametrize("layout", [in_class, in_files])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_one_tensor_less_renamed_reshaped_or_more_is_refused_by_name(
     family: str, layout: Any
 ) -> None:

@@ -15,6 +15,7 @@ from planner.plan.gather import PlanFacts, gather
 from planner.plan.plan import plan
 from planner.questions.question import Between, Question, always, normal
 from runner.demo import files
+from tests.few import few
 from tests.planned import GIB, MACHINE, answers, few_rows
 
 CARD = MachineFacts(
@@ -80,12 +81,12 @@ def test_no_answers_make_a_lock_that_cannot_be_read(facts: PlanFacts) -> None:
 @pytest.mark.parametrize("high", [False, True])
 @pytest.mark.parametrize(
     "question",
-    [
+    few(
         one
         for one in QUESTIONS
         if isinstance(one.validate, Between) and one.applies is always
         if one.key != "train.max_length"  # the demo's model sees fewer tokens
-    ],
+    ),
     ids=lambda one: one.key,
 )
 def test_each_number_at_its_bounds_has_a_lock(folder: Path, question: Question, high: bool) -> None:

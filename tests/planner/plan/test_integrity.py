@@ -15,7 +15,7 @@ from planner.plan.gather import gather
 from planner.plan.integrity import NEUTRAL, integrity
 from planner.plan.plan import plan
 from runner.demo import files
-from tests.planned import GIB, MACHINE
+from tests.planned import GIB, MACHINE, few_rows
 
 OLD = Path(__file__).parents[2] / "lockfiles" / "old"
 
@@ -24,13 +24,9 @@ OLD = Path(__file__).parents[2] / "lockfiles" / "old"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's files, with fewer rows."""
     made = tmp_path_factory.mktemp("integrity")
-    files.write(made)
-    for name in ("train", "test"):
-        lines = (made / "rows" / f"{name}.jsonl").read_text("utf-8").splitlines(True)
-        (made / "rows" / f"{name}.jsonl").write_text("".join(lines[::5]), "utf-8")
-        (made / "rows" / f"{name}-changed.jsonl").write_text(
-            "".join(lines[::5]).replace("luggage", "baggage"), "utf-8"
-        )
+    for path in [*(few_rows(made) / "rows").iterdir()]:
+        changed = path.read_text("utf-8").replace("luggage", "baggage")
+        path.with_stem(f"{path.stem}-changed").write_text(changed, "utf-8")
     return made
 
 

@@ -18,6 +18,7 @@ from planner.search.ranking import LAYOUT_TIE, fastest_of, seconds
 from planner.setup.setup import Kind, Profile
 from planner.speed import step_seconds
 from planner.speed.exchange import exchange, traffic_seconds
+from tests.few import few
 
 MODELS = ("Qwen/Qwen2.5-1.5B", "meta-llama/Llama-3.1-8B", "Qwen/Qwen3-32B")
 
@@ -34,7 +35,7 @@ def _request(model: str, gpu: str, **wished: Any) -> FitRequest:
 
 @pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("method", ["full", "lora"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", few(MODELS))
 def test_the_fastest_of_all_that_fit_is_chosen(model: str, method: Kind, count: int) -> None:
     found = _found(model, f"H100 SXM:{count}")
     every = [

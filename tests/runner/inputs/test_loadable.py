@@ -15,9 +15,10 @@ from planner.models.families import FAMILIES
 from planner.models.loadable import check_loadable
 from planner.models.loadable_kinds import ACTIVATIONS, RESERVED
 from planner.models.rope import KINDS
+from tests.few import of_families
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", of_families(sorted(FAMILIES)))
 def test_what_transformers_writes_is_loadable(family: str, tmp_path: Path) -> None:
     values = AutoConfig.for_model(family).to_dict()
     (tmp_path / "config.json").write_text(json.dumps(values, default=str))

@@ -239,6 +239,7 @@ class TestRun:
         for package in ("trl", "peft"):
             pytest.importorskip(package)
 
+    @pytest.mark.slow
     def test_what_cannot_be_run_is_one_sentence(self, lock: TrainingLock) -> None:
         case = Case("none", {"model_type": "none", "vocab_size": 9}, profile_of(lock, 8, True))
         with pytest.raises(RunFailed, match=r"^The rehearsal failed unexpectedly\.$") as failed:

@@ -11,6 +11,7 @@ from planner.memory.resident import quantized_sums
 from planner.models.architecture import architecture
 from planner.models.families import FAMILIES
 from planner.models.families.wrappers import WRAPPERS
+from tests.few import few, of_families
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import tiny
 from tests.runner.training.test_loading import wrapped
@@ -29,7 +30,7 @@ def _quantized(model: Any) -> list[Any]:
     return [one for one in model.modules() if type(one).__name__ == "Linear4bit"]
 
 
-@pytest.mark.parametrize("family", REPLACED)
+@pytest.mark.parametrize("family", of_families(REPLACED))
 def test_the_layers_that_are_quantized_are_counted(family: str) -> None:
     from transformers import CONFIG_MAPPING
 
@@ -45,7 +46,7 @@ def test_the_layers_that_are_quantized_are_counted(family: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [name for name, one in WRAPPERS.items() if not one.alone and not one.needs]
+    "kind", few(name for name, one in WRAPPERS.items() if not one.alone and not one.needs)
 )
 def test_only_the_decoder_of_a_wrapper_is_quantized(kind: str) -> None:
     import torch

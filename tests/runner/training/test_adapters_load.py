@@ -12,12 +12,10 @@ from planner.models.architecture import architecture
 from planner.models.families import FAMILIES
 from planner.search.lora_targets import preset
 from runner.trace.text_only import from_config
+from tests.few import chosen_families, few
 from tests.runner.inputs.test_parameter_count import tiny
 
-FEW = [
-    name if one.experts else pytest.param(name, marks=pytest.mark.slow)
-    for name, one in FAMILIES.items()
-]
+FEW = few(FAMILIES, lambda name: bool(FAMILIES[name].experts) and name in chosen_families())
 """transformers renames tensors of mixtures above all."""
 peft = pytest.importorskip("peft")
 

@@ -11,6 +11,7 @@ pytest.importorskip("trl")
 from runner.training.ahead import Ahead
 from runner.training.padding_free import PaddingFree
 from runner.training.trainer import Ordered
+from tests.few import few
 from tests.runner.training.test_packing import Heard
 from tests.runner.training.test_padding_free import _job, _trained
 from tests.runner.training.test_sft import base as base
@@ -44,7 +45,7 @@ def test_the_next_rows_are_collected_before_the_optimizer_steps(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"pass_tokens": 60}, {"micro_batch": 3, "accumulation": 3, "epochs": 2}],
+    few([{"pass_tokens": 60}, {"micro_batch": 3, "accumulation": 3, "epochs": 2}]),
     ids=["passes", "accumulation with a rest"],
 )
 def test_they_change_nothing(

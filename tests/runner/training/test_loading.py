@@ -16,6 +16,7 @@ from planner.models.families.wrappers import WRAPPERS
 from planner.models.stored import read_shape
 from runner.training.loaded import check_finite, class_of
 from runner.training.loading import load_checked
+from tests.few import few
 from tests.runner.inputs.test_parameter_count import tiny
 
 BASE = Path(__file__).parents[3] / "runner" / "demo" / "base"
@@ -148,11 +149,11 @@ SAVED_OTHERWISE = {"kimi_k25"}
 
 @pytest.mark.parametrize(
     "kind",
-    [
+    few(
         name
         for name, one in WRAPPERS.items()
         if not one.alone and not one.needs and name not in SAVED_OTHERWISE
-    ],
+    ),
 )
 def test_wrappers_are_planned_and_loaded_with_what_surrounds_their_decoder(
     kind: str, tmp_path: Path

@@ -25,6 +25,7 @@ from runner.training.loading import load
 from runner.training.make import make_trainer
 from runner.training.packing import Packed
 from runner.training.train import train
+from tests.few import of_families
 from tests.runner.engines.families import case_of
 from tests.runner.inputs.test_parameter_count import tiny
 from tests.runner.training.test_sft import base as base
@@ -91,7 +92,7 @@ def _place(step: dict[str, torch.Tensor], ids: list[int]) -> tuple[int, int]:
     raise AssertionError("a row is in no joined one")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_no_packed_row_sees_another(family: str) -> None:
     if habits(family).packs:
         assert _difference(family) < 1e-5

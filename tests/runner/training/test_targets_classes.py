@@ -22,6 +22,7 @@ from planner.search import lora_targets
 from planner.setup.setup import Bias
 from runner.trace.text_only import from_config
 from runner.training.adapter import freeze, lora
+from tests.few import of_families
 from tests.meta import on_meta
 from tests.planner.memory.test_memory import PLAN
 from tests.runner.inputs.test_parameter_count import VARIANTS, tiny
@@ -109,22 +110,22 @@ def _compare(family: str, changes: dict[str, Any], name: lora_targets.Preset, bi
     assert trained > 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_all_linear_is_every_linear_layer_but_head_and_routers(family: str) -> None:
     _compare(family, {}, "all-linear", "none")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_attention_is_the_layers_of_attention_and_lora_only_their_biases(family: str) -> None:
     _compare(family, {}, "attention", "lora_only")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", of_families(FAMILIES))
 def test_bias_all_is_every_bias_of_the_model(family: str) -> None:
     _compare(family, {}, "attention+mlp", "all")
 
 
-@pytest.mark.parametrize(("family", "changes"), [*SHAPES, *LAYOUTS])
+@pytest.mark.parametrize(("family", "changes"), of_families([*SHAPES, *LAYOUTS]))
 @pytest.mark.parametrize("bias", ["lora_only", "all"])
 def test_other_shapes_of_a_family(family: str, changes: dict[str, Any], bias: Bias) -> None:
     _compare(family, changes, "all-linear", bias)

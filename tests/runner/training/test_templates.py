@@ -26,6 +26,7 @@ from planner.data.tokens.training_template import FOLDER, variant
 from planner.plan.gather import gather
 from planner.plan.plan import plan
 from runner.inputs import verify
+from tests.few import few
 from tests.planned import MACHINE, answers, few_rows
 from tests.planner.data.chat import SPECIAL, conversations, ours, template, tokenizer
 
@@ -63,13 +64,13 @@ def _compare(name: str) -> tuple[int, int]:
     return compared, refused
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", few(MARKED))
 def test_ids_and_masks_are_those_of_transformers(name: str) -> None:
     compared, refused = _compare(name)
     assert compared >= 21 and refused in (0, 12)  # Gemma 1 takes no system turn
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES.keys() - set(MARKED)))
+@pytest.mark.parametrize("name", few(sorted(SOURCES.keys() - set(MARKED))))
 def test_ids_are_those_of_transformers_where_nothing_is_marked(name: str) -> None:
     compared, refused = _compare(name)
     assert compared + refused == 33
@@ -100,7 +101,7 @@ CALLED = Row(
 )
 
 
-@pytest.mark.parametrize("name", CALLING)
+@pytest.mark.parametrize("name", few(CALLING))
 def test_tools_and_their_calls_are_rendered_as_transformers_does(name: str) -> None:
     made, source = tokenizer(SOURCES[name]), SOURCES[name]
     chat = template(source, now=datetime.now)
@@ -136,7 +137,7 @@ def test_gemma_4_renders_the_reasoning_of_a_final_turn_as_transformers_does() ->
     assert own.decode(scored, skip_special_tokens=False) == f"4<turn|>{text}"
 
 
-@pytest.mark.parametrize("name", REWRITING)
+@pytest.mark.parametrize("name", few(REWRITING))
 def test_a_template_that_rewrites_turns_has_the_variant_of_trl(name: str) -> None:
     chat = template(SOURCES[name])
     with pytest.raises(TurnsRewritten):
@@ -158,7 +159,7 @@ REWRITES_THE_PROMPT = "deepseekv3"
 """Its own template asks for an answer with `<think>`, and leaves that out where the answer is."""
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", few(TRAINED))
 def test_ids_and_labels_are_those_of_trls_trainer(name: str, tmp_path: Path) -> None:
     """TRL is given the model's own template and takes its variant for training."""
     source = SOURCES[f"{name}_training"]
@@ -170,7 +171,7 @@ def test_ids_and_labels_are_those_of_trls_trainer(name: str, tmp_path: Path) -> 
     assert [_both(row, chat, own) for row in rows] == trained
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINED if name != REWRITES_THE_PROMPT])
+@pytest.mark.parametrize("name", few(name for name in TRAINED if name != REWRITES_THE_PROMPT))
 def test_prompts_and_completions_are_those_of_trl_but_for_white_space_behind_the_end(
     name: str, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from transformers import Trainer
 
 from lockfiles.lock import Method
 from runner.training.unwalked import Unwalked
+from tests.few import few
 from tests.runner.training.test_padding_free import _job, _trained
 from tests.runner.training.test_sft import base as base
 
@@ -46,7 +47,9 @@ def test_modules_are_walked_at_the_start_and_around_evaluations_only(
     assert modes == [True, False, True, False, True, False, True, False]
 
 
-@pytest.mark.parametrize("changes", [{"micro_batch": 2, "accumulation": 2}, {"pass_tokens": 40}])
+@pytest.mark.parametrize(
+    "changes", few([{"micro_batch": 2, "accumulation": 2}, {"pass_tokens": 40}])
+)
 def test_losses_and_gradients_are_the_same(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:

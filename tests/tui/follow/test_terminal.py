@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from runner.runs.holders import is_held
+from tests.few import few
 from tests.tui.follow.test_follow import DONE, FAILED, held, write
 from tests.tui.snapshot.test_snapshot import BEGUN, Told, step
 
@@ -39,7 +40,7 @@ def test_no_color_leaves_the_terminals_own(tmp_path: Path) -> None:
     assert styles <= {b"", b"0", b"1", b"2", b"4", b"7", b"39", b"49"}
 
 
-@pytest.mark.parametrize("leave", [b"q", b"\x03", signal.SIGTERM])
+@pytest.mark.parametrize("leave", few([b"\x03", b"q", signal.SIGTERM]))
 def test_leaving_the_dashboard_lets_the_run_go_on(
     leave: bytes | signal.Signals, tmp_path: Path
 ) -> None:
@@ -61,7 +62,12 @@ def test_leaving_the_dashboard_lets_the_run_go_on(
 
 @pytest.mark.parametrize(
     ("last", "code", "wanted"),
-    [(DONE[-1:], 0, ("demo  done", "✓ train")), (FAILED[-1:], 4, ("demo  failed", "hint: df -h"))],
+    few(
+        [
+            (FAILED[-1:], 4, ("demo  failed", "hint: df -h")),
+            (DONE[-1:], 0, ("demo  done", "✓ train")),
+        ]
+    ),
 )
 def test_the_dashboard_ends_with_the_run(
     last: list[Told], code: int, wanted: tuple[str, ...], tmp_path: Path

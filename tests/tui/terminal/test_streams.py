@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import programs
+from tests.few import few
 from tests.journeys.demo_folder import ENVIRONMENT, command, small, tunelock
 from tests.tui.follow.test_follow import DONE, write
 
@@ -44,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("verb", ["--help", "status", "status --json"])
+@pytest.mark.parametrize("verb", few(["status", "status --json", "--help"]))
 def test_output_that_cannot_be_written_is_said_and_is_the_code(verb: str, folder: Path) -> None:
     assert said(folder, f"tunelock {verb} > /dev/full") == (1, "", FULL)
     assert said(folder, f"tunelock {verb} >&-") == (1, "", CLOSED)
@@ -59,7 +60,7 @@ def test_what_a_command_found_wrong_keeps_its_code(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("way", ["2>&-", "2> /dev/full", "<&-", "<&- 2>&-"])
+@pytest.mark.parametrize("way", few(["2>&-", "2> /dev/full", "<&-", "<&- 2>&-"]))
 def test_notes_that_nobody_can_read_change_nothing(way: str, folder: Path) -> None:
     code, out, _ = said(folder, f"tunelock status {way}")
     assert code == 0 and out.startswith("a  done")

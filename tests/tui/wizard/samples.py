@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from planner.interview.decision import Decision, decide
+from tests.planned import thinned
 from tui.session.draft import Draft, fresh
 from tui.session.facts import Facts
 
@@ -25,11 +26,11 @@ ANSWERS: dict[str, object] = {
 }
 
 
-def lay_out(folder: Path) -> Path:
-    """Copy the demo's model and rows into a folder."""
+def lay_out(folder: Path, every: int = 1) -> Path:
+    """Copy the demo's model, and one in `every` of its rows, into a folder."""
     for name in ("base", "rows"):
         shutil.copytree(DEMO / name, folder / name)
-    return folder
+    return thinned(folder, train=every, test=every)
 
 
 def answered(**changed: object) -> Draft:

@@ -8,6 +8,7 @@ import pytest
 from lockfiles import intent
 from lockfiles.errors import UsageProblem
 from planner.interview.answers import check, given
+from tests.few import few
 from tests.tui.wizard.drive import strokes
 from tests.tui.wizard.pilot import Run, until, until_text
 from tests.tui.wizard.samples import ANSWERS, answered, lay_out
@@ -39,9 +40,10 @@ def at(step: str, **changed: object) -> Draft:
     return draft
 
 
+@pytest.mark.slow
 async def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(tmp_path: Path) -> None:
     start = answered(goal__repetitive_task=False, method__rank=0)
-    app = wizard(lay_out(tmp_path), start)
+    app = wizard(lay_out(tmp_path, 5), start)
     async with app.run_test(size=_SIZE) as run:
         await drive(run, ANSWERS, start)
         screen = await until_text(run, "tunelock run run.lock")
@@ -55,7 +57,7 @@ async def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(tmp_path:
 
 
 async def test_starting_is_a_separate_yes_that_names_the_disk(tmp_path: Path) -> None:
-    app = wizard(lay_out(tmp_path), at("review"))
+    app = wizard(lay_out(tmp_path, 5), at("review"))
     async with app.run_test(size=_SIZE) as run:
         await run.press("down", "enter")
         screen = await until_text(run, "Nothing starts until you choose yes.")
@@ -72,7 +74,7 @@ async def test_starting_is_a_separate_yes_that_names_the_disk(tmp_path: Path) ->
 
 
 async def test_going_on_says_what_to_do_and_going_back_never_checks(tmp_path: Path) -> None:
-    app = wizard(lay_out(tmp_path))
+    app = wizard(lay_out(tmp_path, 5))
     async with app.run_test(size=_SIZE) as run:
         await run.press("n")
         await until_text(run, "give a reason in the last question")
@@ -90,7 +92,7 @@ async def test_going_on_says_what_to_do_and_going_back_never_checks(tmp_path: Pa
 
 
 async def test_a_wrong_answer_is_refused_with_its_sentence(tmp_path: Path) -> None:
-    app = wizard(lay_out(tmp_path), at("method"))
+    app = wizard(lay_out(tmp_path, 5), at("method"))
     async with app.run_test(size=_SIZE) as run:
         asked = [one.key for one in ALL["method"].applying(app.draft.values)]
         await run.press(*["down"] * asked.index("method.rank"), "enter", *"many", "enter")
@@ -105,7 +107,7 @@ async def test_a_wrong_answer_is_refused_with_its_sentence(tmp_path: Path) -> No
 async def test_a_change_marks_what_depends_on_it_and_writing_waits_for_that(
     tmp_path: Path,
 ) -> None:
-    app = wizard(lay_out(tmp_path), at("review"))
+    app = wizard(lay_out(tmp_path, 5), at("review"))
     async with app.run_test(size=_SIZE) as run:
         await run.press("4")
         await until_text(run, "4 of 7 · Machine")
@@ -124,7 +126,7 @@ async def test_a_change_marks_what_depends_on_it_and_writing_waits_for_that(
 
 
 async def test_left_and_right_go_through_the_choices(tmp_path: Path) -> None:
-    app = wizard(lay_out(tmp_path), at("machine"))
+    app = wizard(lay_out(tmp_path, 5), at("machine"))
     async with app.run_test(size=_SIZE) as run:
         await run.press("right")
         await until_text(run, "cuda  │")
@@ -133,7 +135,7 @@ async def test_left_and_right_go_through_the_choices(tmp_path: Path) -> None:
 
 
 async def test_help_facts_and_commands_open_and_close(tmp_path: Path) -> None:
-    app = wizard(lay_out(tmp_path))
+    app = wizard(lay_out(tmp_path, 5))
     async with app.run_test(size=_SIZE) as run:
         await run.press("question_mark")
         await until_text(run, "In run.toml: goal.name")
@@ -151,7 +153,7 @@ async def test_help_facts_and_commands_open_and_close(tmp_path: Path) -> None:
 
 async def test_a_kept_draft_offers_to_go_on_or_start_over(tmp_path: Path) -> None:
     kept = at("model")
-    app = wizard(lay_out(tmp_path), kept=kept)
+    app = wizard(lay_out(tmp_path, 5), kept=kept)
     async with app.run_test(size=_SIZE) as run:
         await until_text(run, "You were at step 3 of 7, Model.")
         await run.press("enter")
@@ -175,9 +177,9 @@ async def test_leaving_with_a_verdict_against_writes_the_advice(tmp_path: Path) 
     assert store.restore(tmp_path, "run.toml") is not None
 
 
-@pytest.mark.parametrize("step", ["goal", "review"])
+@pytest.mark.parametrize("step", few(["goal", "review"]))
 async def test_any_size_is_survived(tmp_path: Path, step: str) -> None:
-    app = wizard(lay_out(tmp_path), at(step))
+    app = wizard(lay_out(tmp_path, 5), at(step))
     async with app.run_test(size=_SIZE) as run:
         before = await until_text(run, f"· {step.capitalize()}")
         for size in ((1, 1), (300, 3), (59, 24)):

@@ -11,6 +11,7 @@ import pytest
 
 from lockfiles import intent, lock
 from planner.interview.answers import check, given
+from tests.few import few
 from tests.tui.wizard.drive import SECONDS, Tmux, drive, strokes, wizard_command
 from tests.tui.wizard.samples import ANSWERS, answered, lay_out
 from tui.session import store
@@ -54,7 +55,7 @@ def test_leaving_keeps_the_answers_and_coming_back_offers_them(
         again.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", few([signal.SIGHUP, signal.SIGTERM]))
 def test_a_hang_up_keeps_the_answers_and_gives_the_terminal_back(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -115,6 +116,7 @@ def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(
     assert not store.draft_path(tmp_path, "run.toml").exists()
 
 
+@pytest.mark.slow
 def test_the_data_is_looked_through_and_seen_as_training_sees_it(tmp_path: Path) -> None:
     lay_out(tmp_path)
     store.save(passing(answered()), tmp_path, "run.toml")

@@ -1,11 +1,17 @@
 """Files of many different rows, made of those that are shipped."""
 
+from functools import cache
+
+from planner.data.rows.rows import Row
 from tests.planner.data.check_rows import INTENTS, MATHS, REAL, TASKS
 from tests.planner.data.reworded_rows import many
 
 _ROWS = 1_000
-SHIPPED = {
-    name: tuple(many(rows, _ROWS, words_of=REAL))
-    for name, rows in {"gsm8k": MATHS, "clinc150": INTENTS, "self-instruct": TASKS}.items()
-}
-"""By the name of what they were made of; enough rows that none is too few."""
+SHIPPED = {"gsm8k": MATHS, "clinc150": INTENTS, "self-instruct": TASKS}
+"""What they are made of."""
+
+
+@cache
+def shipped(name: str) -> tuple[Row, ...]:
+    """Return so many rows, made of some that are shipped, that they are not too few."""
+    return tuple(many(SHIPPED[name], _ROWS, words_of=REAL))

@@ -27,6 +27,7 @@ from planner.data.tokens.ending import with_ends
 from planner.data.tokens.template import ChatTemplate
 from planner.data.tokens.tokenizer import Tokenizer
 from planner.data.tokens.training_template import variant
+from tests.few import few
 from tests.planner.data.chat import SPECIAL, ours, template, tokenizer
 from tests.planner.data.tokens.short_templates import SHORT
 from tests.planner.data.tokens.template_rows import ROWS
@@ -222,7 +223,7 @@ def _check_all(name: str) -> None:
         assert refused.get(row_name, "") in why
 
 
-@pytest.mark.parametrize("name", [*REAL, *SHORT])
+@pytest.mark.parametrize("name", few([*REAL, *SHORT]))
 def test_ids_and_scored_text_are_those_of_transformers(name: str) -> None:
     _check_all(name)
 

@@ -20,6 +20,7 @@ pytest.importorskip("llama_cpp")
 
 from runner.export.gguf import native  # noqa: E402
 from runner.export.gguf.convert import write_packed  # noqa: E402
+from tests.few import few  # noqa: E402
 from tests.runner.export.gguf.random_models import (  # noqa: E402
     CASES,
     network,
@@ -66,7 +67,7 @@ def _found(model: Any, case: str, folder: Path, packing: str) -> Logits:
     ("packing", "spread", "limit"),
     [("f32", SPREAD, 1e-4), pytest.param("f16", USUAL, 1.5e-3, marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("case", sorted(CASES))
+@pytest.mark.parametrize("case", few(sorted(CASES)))
 def test_every_position_agrees(
     case: str, packing: str, spread: float, limit: float, tmp_path: Path
 ) -> None:

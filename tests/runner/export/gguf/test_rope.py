@@ -12,6 +12,7 @@ pytest.importorskip("llama_cpp")
 
 from runner.export.gguf import native  # noqa: E402
 from runner.export.gguf.convert import write_packed  # noqa: E402
+from tests.few import few  # noqa: E402
 from tests.runner.export.gguf.random_models import network, save  # noqa: E402
 
 TOKENS = torch.randint(4, 300, (1, 120), generator=torch.Generator().manual_seed(3))
@@ -30,7 +31,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few(CASES))
 def test_every_position_agrees(name: str, tmp_path: Path) -> None:
     case, rope = CASES[name]
     model = network(case, rope_parameters=rope)
