@@ -33,7 +33,7 @@ OF_THE_SYSTEM = re.compile(
     r"/etc/(ld\.so\.cache|locale\.alias|nsswitch\.conf|passwd|group|localtime|ssl/openssl\.cnf|"
     r"ssl/certs.*|mime\.types|host\.conf|os-release|malloc\.conf)|"
     r"/proc/(\d+|self)/.*|/proc/(cpuinfo|meminfo|stat|mounts|filesystems|sys/.*|driver/nvidia.*)|"
-    r"/dev/(null|urandom|random|shm/.*|nvidia.*)|/dev/shm|/proc/\d+|memfd:.*|(anon_inode|pipe|socket):.*"
+    r"/dev/(null|urandom|random|shm/.*|nvidia.*)|/dev/shm|/proc(/\d+)?|memfd:.*|(anon_inode|pipe|socket):.*"
 )
 """What the C library, Python and torch read to begin with; nobody's private files."""
 OURS = re.compile(
