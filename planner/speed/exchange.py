@@ -40,8 +40,6 @@ REDUCED_SECONDS = 1e-4
 SEEN_SHARE = 0.3
 """The share of what DDP exchanges meanwhile that a backward pass takes longer, since kernels share
 the card: of a 1.5B in full, on two and four H200s."""
-TORCH_BUCKET_BYTES = 25 << 20
-"""What torch's DDP exchanges at once."""
 HOST_BYTES_PER_SECOND = 25e9
 """What a card gets of main memory."""
 NVME_BYTES = 28
@@ -66,7 +64,7 @@ class Exchange:
     collectives: int = 0
     """Their number in a micro-step."""
     reductions: int = 0
-    """The number of DDP's all-reduces in an optimizer step."""
+    """The number of all-reduces of DDP in passes, in an optimizer step."""
 
     @property
     def sent(self) -> float:
@@ -150,9 +148,10 @@ def overlaps(model: Sized, profile: Profile) -> bool:
 
 
 def _reductions(model: Sized, profile: Profile) -> int:
-    """Return how often DDP reduces a part of all gradients."""
+    """Return how often DDP in passes reduces a part of all gradients; torch's own DDP, for
+    micro-batches, hides what that takes besides the bytes."""
     if not profile.pass_tokens:
-        return 1 + trained_parameters(model, profile) * profile.adapter_width // TORCH_BUCKET_BYTES
+        return 0
     small = small_elements(model.architecture, profile, ALONE_ELEMENTS - 1)
     return -(-small // BUCKET_ELEMENTS) + large_tensors(model.architecture, profile, ALONE_ELEMENTS)
 
