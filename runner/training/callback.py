@@ -143,7 +143,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         self._check(state.global_step, fields["loss"])
         for measure, multiple in self._health.items():
             if measure in logs:
-                self._follow(state.global_step, measure, logs[measure], multiple)
+                self._follow(state, measure, logs[measure], multiple)
         self._line.send(
             "step",
             step=state.global_step,
@@ -210,12 +210,18 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
                 fix=Steps((Change("train.learning_rate", "a smaller number"), PLAN_AGAIN)),
             )
 
-    def _follow(self, step: int, measure: str, value: float, multiple: float) -> None:
-        first = self._first.setdefault(measure, value)
+    def _follow(self, state: Any, measure: str, value: float, multiple: float) -> None:
+        """Warn once of a value far above the first one, which is that of step 1 in a resumed run,
+        too: a checkpoint has all logs before it."""
+        if measure not in self._first:
+            earlier = (one[measure] for one in state.log_history if measure in one)
+            self._first[measure] = next(earlier, value)
+        first = self._first[measure]
         if value > multiple * first and not self._warned:
             self._warned = True
             self._line.send(
                 "warning",
-                text=f"the {measure} rose from {first:.3f} to {value:.3f} by step {step}: "
+                text=f"the {measure} rose from {first:.3f} to {value:.3f} by step "
+                f"{state.global_step}: "
                 "training is diverging; stop it and plan with a smaller `train.learning_rate`",
             )
