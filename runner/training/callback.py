@@ -214,8 +214,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
         """Warn once of a value far above the first one, which is that of step 1 in a resumed run,
         too: a checkpoint has all logs before it."""
         if measure not in self._first:
-            earlier = (one[measure] for one in state.log_history if measure in one)
-            self._first[measure] = next(earlier, value)
+            known = (one.get(measure) for one in state.log_history if isinstance(one, dict))
+            self._first[measure] = next((one for one in known if isinstance(one, float)), value)
         first = self._first[measure]
         if value > multiple * first and not self._warned:
             self._warned = True

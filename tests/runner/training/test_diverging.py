@@ -30,7 +30,8 @@ def _warnings(earlier: list[float], losses: list[float]) -> list[str]:
     watch = Watch(line, 0, 0, health={"loss": 3.0})
     watch._seconds.append(1.0)
     state = TrainerState(max_steps=100, global_step=len(earlier))
-    state.log_history = [{"loss": one} for one in earlier]
+    state.log_history = ["no log", {"loss": "no number"}, {"step": 1}]
+    state.log_history += [{"loss": one} for one in earlier]
     for loss in losses:
         state.global_step += 1
         state.log_history.append({"loss": loss})  # as transformers does, before callbacks hear it
