@@ -13,7 +13,7 @@ from planner.memory.widths import quantised
 from planner.models import layers
 from planner.models.facts import Architecture
 from planner.models.families import FAMILIES
-from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
+from planner.parallelism.ddp import COPIED_ELEMENTS, TRAVELING_ELEMENTS
 from planner.setup.setup import Profile
 
 NF4_BITS = 4.127
@@ -67,7 +67,7 @@ def standing(model: Sized, profile: Profile, *, flows: bool = False) -> Standing
 
 def _copied(model: Sized, profile: Profile) -> int:
     """Return the bytes of gradients of which copies are exchanged at the same time."""
-    small = small_elements(model.architecture, profile, ALONE_ELEMENTS - 1)
+    small = small_elements(model.architecture, profile, COPIED_ELEMENTS - 1)
     return profile.adapter_width * min(small, TRAVELING_ELEMENTS)
 
 

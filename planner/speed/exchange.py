@@ -16,7 +16,7 @@ from planner.memory.shares import at_once, large_tensors, largest_layer, small_e
 from planner.memory.trainable import trained_parameters
 from planner.models import layers
 from planner.models.facts import Architecture
-from planner.parallelism.ddp import ALONE_ELEMENTS, BUCKET_ELEMENTS
+from planner.parallelism.ddp import BUCKET_ELEMENTS, COPIED_ELEMENTS, LAUNCHED_ELEMENTS
 from planner.setup.setup import Profile
 from planner.speed.accelerator import Rated
 from planner.speed.updates import trained_tensors
@@ -148,12 +148,14 @@ def overlaps(model: Sized, profile: Profile) -> bool:
 
 
 def _reductions(model: Sized, profile: Profile) -> int:
-    """Return how often DDP in passes reduces a part of all gradients; torch's own DDP, for
+    """Return how often DDP in passes reduces some of the gradients; torch's own DDP, for
     micro-batches, hides what that takes besides the bytes."""
     if not profile.pass_tokens:
         return 0
-    small = small_elements(model.architecture, profile, ALONE_ELEMENTS - 1)
-    return -(-small // BUCKET_ELEMENTS) + large_tensors(model.architecture, profile, ALONE_ELEMENTS)
+    small = small_elements(model.architecture, profile, COPIED_ELEMENTS - 1)
+    tensors = large_tensors(model.architecture, profile, COPIED_ELEMENTS)
+    launches = -(-(trained_parameters(model, profile) - small) // LAUNCHED_ELEMENTS)
+    return -(-small // BUCKET_ELEMENTS) + min(tensors, launches)
 
 
 def _units(shape: Architecture, profile: Profile) -> int:

@@ -11,6 +11,12 @@ import torch
 from torch.nn.modules.dropout import _DropoutNd
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+OPTIONS = {"triton.mix_order_reduction": False}
+"""Of torch's compiler. With that fusion, a layer whose norms are trained is compiled up to three
+times for a card: its code depends on whether a pass has 4,096 tokens, twice as many as the width,
+and 5 million elements (`MixOrderReduction.can_fuse`). A step in the middle of a run then took 5 to
+7 s longer, and passes of either size are as fast without."""
+
 
 def compile_layers(model: torch.nn.Module) -> int:
     """Compile the layers of a model, with or without an adapter, and return their number.
@@ -25,7 +31,7 @@ def compile_layers(model: torch.nn.Module) -> int:
     torch._dynamo.config.specialize_float = True
     found = list(layers(model))
     for layer in found:
-        layer.compile(dynamic=True)
+        layer.compile(dynamic=True, options=OPTIONS)
         if draws(layer):
             _checkpoint_around(layer)
     return len(found)

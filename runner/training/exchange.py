@@ -1,14 +1,20 @@
 """What processes that each hold the model exchange: initial values, and the gradients of a step."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 
-from planner.parallelism.ddp import ALONE_ELEMENTS, BUCKET_ELEMENTS, TRAVELING_ELEMENTS
+from planner.parallelism.ddp import (
+    BUCKET_ELEMENTS,
+    COPIED_ELEMENTS,
+    LAUNCHED_ELEMENTS,
+    TRAVELING_ELEMENTS,
+)
 
 
 def take_first(parameters: Sequence[torch.nn.Parameter]) -> None:
@@ -17,46 +23,60 @@ def take_first(parameters: Sequence[torch.nn.Parameter]) -> None:
         dist.broadcast(one.detach(), src=0)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Bucket:
     """Parameters whose gradients travel together."""
 
     parameters: list[torch.nn.Parameter]
+    stays: bool
+    """Whether they travel from where they are, instead of a copy."""
     awaited: set[int] = field(default_factory=set)
     """The `id` of each parameter whose gradient has not come yet in this step."""
     flat: torch.Tensor | None = None
-    """What travels: a copy, or the gradient itself if it is alone."""
+    """The copy."""
     work: Any = None
 
-    @property
+    @cached_property
     def copied(self) -> int:
         """The elements of the copy."""
-        alone = len(self.parameters) == 1
-        return 0 if alone else sum(one.numel() for one in self.parameters)
+        return 0 if self.stays else sum(one.numel() for one in self.parameters)
+
+    def takes(self, one: torch.nn.Parameter, most: int) -> bool:
+        """Return whether a parameter may be added, if the bucket holds at most so many elements."""
+        held = sum(two.numel() for two in self.parameters)
+        return self.parameters[0].dtype == one.dtype and held + one.numel() <= most
 
     def send(self) -> None:
         """Begin to exchange gradients; one that is lacking counts as zeros."""
         for one in self.parameters:
-            if one.grad is None:
-                one.grad = torch.zeros_like(one)
-        found = [one.grad for one in self.parameters if one.grad is not None]
-        alone = len(found) == 1 and found[0].is_contiguous()
-        self.flat = found[0] if alone else torch.cat([one.flatten() for one in found])
-        how = dist.ReduceOp.AVG if self.flat.is_cuda else dist.ReduceOp.SUM  # gloo has no mean
-        self.work = dist.all_reduce(self.flat, op=how, async_op=True)
+            one.grad = torch.zeros_like(one) if one.grad is None else one.grad.contiguous()
+        found = self._gradients()
+        self.flat = None if self.stays else torch.cat([one.flatten() for one in found])
+        self.work = _reduced(found if self.flat is None else [self.flat])
 
     def receive(self, count: int) -> None:
         """Wait, and replace the gradients by their mean over `count` processes."""
         self.work.wait()
-        if self.flat is None:
-            raise RuntimeError("a bucket is received before it is sent")
-        if not self.flat.is_cuda:
-            self.flat /= count
-        found = [one.grad for one in self.parameters if one.grad is not None]
-        if found[0] is not self.flat:
+        found = self._gradients()
+        sums = found if self.flat is None else [self.flat]
+        if not sums[0].is_cuda:
+            torch._foreach_div_(sums, count)
+        if self.flat is not None:
             parts = torch.split(self.flat, [one.numel() for one in found])
             torch._foreach_copy_(found, [a.view_as(b) for a, b in zip(parts, found, strict=True)])
         self.flat = self.work = None
+
+    def _gradients(self) -> list[torch.Tensor]:
+        return [one.grad for one in self.parameters if one.grad is not None]
+
+
+def _reduced(found: list[torch.Tensor]) -> Any:
+    """Begin to replace tensors of one type by their sums over all processes, on cards by their
+    means: NCCL takes all of them in one launch. Return the work to wait for."""
+    given = cast(Any, dist.AllreduceCoalescedOptions())
+    has_mean = found[0].is_cuda  # gloo has none
+    given.reduceOp = dist.ReduceOp.AVG if has_mean else dist.ReduceOp.SUM
+    return cast(Any, dist.group.WORLD).allreduce_coalesced(found, given)
 
 
 @dataclass
@@ -65,8 +85,8 @@ class Exchange:
 
     Buckets are the same on every process and travel in the same order, each as soon as all of its
     gradients and those of the buckets before it have come: while the backward pass computes others.
-    A large gradient travels alone and is not copied: for full weights, copies to and from buckets
-    would move several times the bytes of all gradients through the card's memory.
+    Large gradients are not copied, and a few of them are sent at once: for full weights, copies to
+    and from buckets would move several times the bytes of all gradients through the card's memory.
     """
 
     parameters: Sequence[torch.nn.Parameter]
@@ -76,10 +96,12 @@ class Exchange:
     _traveling: "deque[_Bucket]" = field(default_factory=deque)
     _next: int = 0
     """The bucket that travels next."""
+    _copied: int = 0
+    """Elements of the copies that are under way."""
     _began: bool = False
 
     def __post_init__(self) -> None:
-        self._buckets = [_Bucket(found) for found in _grouped(self.parameters)]
+        self._buckets = _grouped(self.parameters)
         for bucket in self._buckets:
             for one in bucket.parameters:
                 watch: Any = one.register_post_accumulate_grad_hook
@@ -111,18 +133,22 @@ class Exchange:
         while self._next < len(self._buckets):
             self._send()
         while self._traveling:
-            self._traveling.popleft().receive(self.count)
+            self._receive()
         self._next = 0
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
-        held = sum(one.copied for one in self._traveling)
-        while self._traveling and held + bucket.copied > TRAVELING_ELEMENTS:
-            held -= self._traveling[0].copied
-            self._traveling.popleft().receive(self.count)
+        while self._traveling and self._copied + bucket.copied > TRAVELING_ELEMENTS:
+            self._receive()
         bucket.send()
         self._traveling.append(bucket)
+        self._copied += bucket.copied
         self._next += 1
+
+    def _receive(self) -> None:
+        bucket = self._traveling.popleft()
+        bucket.receive(self.count)
+        self._copied -= bucket.copied
 
 
 @dataclass(frozen=True)
@@ -136,20 +162,18 @@ class _Hook:
         self.exchange.came(self.bucket, parameter)
 
 
-def _grouped(parameters: Sequence[torch.nn.Parameter]) -> Iterator[list[torch.nn.Parameter]]:
-    """Yield parameters from the last to the first, as their gradients come: a large one alone,
-    smaller ones of the same type together."""
-    found: list[torch.nn.Parameter] = []
-    held = 0
+def _grouped(parameters: Sequence[torch.nn.Parameter]) -> list[_Bucket]:
+    """Return parameters in buckets, in the order in which the gradients of these are complete if
+    they come from the last to the first: large ones together, and smaller ones together."""
+    found: list[_Bucket] = []
+    latest: dict[bool, _Bucket] = {}
     for one in reversed(parameters):
-        if one.numel() >= ALONE_ELEMENTS:
-            yield [one]
-            continue
-        other = found and found[0].dtype != one.dtype
-        if found and (other or held + one.numel() > BUCKET_ELEMENTS):
-            yield found
-            found, held = [], 0
-        found.append(one)
-        held += one.numel()
-    if found:
-        yield found
+        large = one.numel() >= COPIED_ELEMENTS
+        bucket = latest.get(large)
+        if bucket and bucket.takes(one, LAUNCHED_ELEMENTS if large else BUCKET_ELEMENTS):
+            found.remove(bucket)
+        else:
+            bucket = latest[large] = _Bucket([], large)
+        bucket.parameters.append(one)
+        found.append(bucket)
+    return found

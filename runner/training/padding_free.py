@@ -94,6 +94,9 @@ class PaddingFree:
         names = ("input_ids", "labels", "position_ids")
         for last, bounds, scored in zip(step["cuts"], step["bounds"], step["scored"], strict=True):
             found = {name: step[name][:, first:last] for name in names}
+            # compiled layers depend on the size and the strides of what a view is a part of
+            kept = torch.contiguous_format
+            found["position_ids"] = found["position_ids"].clone(memory_format=kept)
             found |= self._told(bounds) if self.bounded else {}
             if self.chosen:
                 found |= {"scored": scored[0], "shift_labels": scored[1][None]}

@@ -2,7 +2,7 @@
 
     python -m tests.gpu.several.exchanges [--ranks 2] [--model Qwen2.5-1.5B] [--cpu]
 
-Each gradient by itself, as DDP in passes does; several in one launch of NCCL; and copied to buckets
+Each gradient by itself; several in one launch of NCCL, as DDP in passes does; and copied to buckets
 and back, as torch's DDP does. Nothing else computes meanwhile.
 """
 

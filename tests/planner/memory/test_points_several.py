@@ -9,7 +9,8 @@ them. `several_again.jsonl` and `choices_again.jsonl` are of the day after, on t
 H200s: what ZeRO's stage 3 and FSDP2 hold of weights in main memory was mended with two of them.
 Those with `in_place` ran since large gradients are exchanged where they are. `several_graphs.jsonl`
 and `choices_graphs.jsonl` are of the evening, on two and four H200s: some record their passes, so
-that only what the allocator reserved tells their peak.
+that only what the allocator reserved tells their peak. `several_launched.jsonl` is of the next
+session, on two H200s.
 """
 
 import json
@@ -22,7 +23,7 @@ from planner.memory import Profile, estimate
 from planner.memory.facts import Estimate
 from planner.memory.shares import small_elements
 from planner.memory.trainable import trained_parameters
-from planner.parallelism.ddp import ALONE_ELEMENTS, TRAVELING_ELEMENTS
+from planner.parallelism.ddp import COPIED_ELEMENTS, TRAVELING_ELEMENTS
 from planner.search.budget import kept_besides, with_room
 from tests.gpu.several.choices import Search
 from tests.gpu.several.line import Line
@@ -57,12 +58,12 @@ class Point(ranks.Point):
         if not (one.copied and one.ranks > 1 and one.pass_tokens) or self.told.get("in_place"):
             return 0
         trained = trained_parameters(self.model, one)
-        now = small_elements(self.model.architecture, one, ALONE_ELEMENTS - 1)
+        now = small_elements(self.model.architecture, one, COPIED_ELEMENTS - 1)
         counts = (min(size, TRAVELING_ELEMENTS) for size in (trained, now))
         return one.adapter_width * (next(counts) - next(counts))
 
 
-LINES = ("several", "several_again", "several_graphs")
+LINES = ("several", "several_again", "several_graphs", "several_launched")
 PLANS = ("choices", "choices_several", "choices_again", "choices_graphs")
 
 
@@ -119,7 +120,7 @@ def test_there_are_thirty_points_of_several_ranks() -> None:
     assert engines == {"ddp", "zero1", "zero2", "zero3", "fsdp2"}
     assert {one.profile.ranks for one in several} == {2, 4}
     assert {one.profile.offload for one in several} == {"none", "optimizer", "all"}
-    assert len(several) == 90
+    assert len(several) == 92
 
 
 def test_the_peaks_of_each_rank_are_met() -> None:

@@ -4,16 +4,20 @@ Only of those that ran alone on the machine (`tests/planner/memory/test_points_s
 ZeRO's stage 3 takes for a layer, what an optimizer in main memory takes, and how much of DDP's
 exchange a backward pass hides were fitted to them.
 The speed of the host was measured on the same machine, in one process: of several measurements of
-a machine in a session the least, since other work only makes them slower. That of the H100s in
+a machine in a session the least, since other work only makes them slower. Those with `launched` ran
+since large gradients are exchanged a few at a time. That of the H100s in
 `choices_several.jsonl` was not measured, so its usual speed is assumed. `pairs` has the step of the
 runner and that of a plain script with the same engine, in seconds.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from statistics import geometric_mean, median
 from typing import Any
+from unittest.mock import patch
 
 from planner.search import ranking
+from planner.speed import exchange
 from planner.speed.accelerator import Rated
 from tests.gpu.several.here import card_of
 from tests.gpu.several.line import Line
@@ -26,10 +30,13 @@ MISSED = (
     "ddp full Qwen2.5-1.5B rows=passes kernels=compiled checkpointing=off micro=4 accumulation=1 "
     "bare=2 steps=14, 2 x NVIDIA H200",
     "Qwen3-4B lora, 2 cards: ddp, passes of 3731, varlen, compiled",
+    "ddp full Qwen2.5-1.5B rows=passes kernels=compiled bare=2 steps=14, 2 x NVIDIA H200",
 )
-"""Small passes in compiled layers, for which cards wait for their hosts: they took 1.35 and 1.4
-times as long as expected, and compiled layers on one card up to 1.9 times
-(`test_points_compiled.py`), but in others they did not. Steps of the last differ by 1.4."""
+"""Small passes in compiled layers, for which cards wait for their hosts. The first two took 1.35
+and 1.4 times as long as expected, and compiled layers on one card up to 1.9 times
+(`test_points_compiled.py`), but in others they did not. Steps of the second differ by 1.4. The last
+took 0.73 times as long as expected: its host was measured once, when it had just started. Another
+was measured at 0.116 s then, and at 0.093 s five minutes later."""
 CROWDED = (
     "zero1 full Qwen2.5-1.5B, 4 x NVIDIA H200",
     "zero2 full Qwen2.5-1.5B bare=1, 4 x NVIDIA H200",
@@ -42,6 +49,7 @@ instead of 0.62 and 0.89, and there, plain scripts took 0.55 and 0.66: four proc
 slower than one."""
 
 
+LINES = ("several", "several_again", "several_graphs", "several_launched")
 CHOICES = ("choices_several", "choices_again", "choices_graphs")
 
 
@@ -49,12 +57,20 @@ def _card(told: dict[str, Any]) -> Rated:
     return card_of({"card": told["card"], "host_seconds": told["seconds_of_host"]})
 
 
+def _as_it_was(told: dict[str, Any]) -> Any:
+    """Without `launched`, each large gradient was exchanged by itself."""
+    if told.get("launched"):
+        return nullcontext()
+    return patch.object(exchange, "LAUNCHED_ELEMENTS", 1)
+
+
 def _errors() -> dict[str, float]:
     found = {}
-    for told in (*read("several"), *read("several_again"), *read("several_graphs")):
+    for told in (one for name in LINES for one in read(name)):
         if told["alone"]:
             line = Line(told["line"], told["ranks"], False)
-            expected = predicted(line, _card(told)).step_seconds
+            with _as_it_was(told):
+                expected = predicted(line, _card(told)).step_seconds
             name = f"{told['line']}, {told['ranks']} x {told['card']}"
             found[name] = expected / median(told["step_seconds"]) - 1
     return found
@@ -67,14 +83,14 @@ def test_step_times_are_met() -> None:
     met = [one for name, one in errors.items() if name not in (*MISSED, *CROWDED)]
     assert max(map(abs, met)) <= WITHIN
     assert sum(map(abs, met)) / len(met) <= 0.12
-    assert (len(errors), len(met)) == (47, 42)
+    assert (len(errors), len(met)) == (49, 43)
 
 
 def test_the_runner_is_as_fast_as_a_plain_script_with_the_same_engine() -> None:
     """Since micro-batches do not walk through all modules. A pair differs by a tenth from the next,
     where only the host is different. On four cards there is one pair each, on the host that
     `CROWDED` tells of, and those are printed only."""
-    told = (one for of in ("several_again", "several_graphs") for one in read(of))
+    told = (one for of in LINES for one in read(of))
     ratios = {
         (one["line"], one["ranks"]): median(bare / own for own, bare in one["pairs"])
         for one in told
@@ -83,7 +99,7 @@ def test_the_runner_is_as_fast_as_a_plain_script_with_the_same_engine() -> None:
     for (line, ranks), one in ratios.items():
         print(f"{one:.2f} {line}, {ranks} cards")
     two = [one for (_, ranks), one in ratios.items() if ranks == 2]
-    assert (len(two), len(ratios)) == (9, 13) and min(two) >= 0.95
+    assert (len(two), len(ratios)) == (11, 15) and min(two) >= 0.95
     assert geometric_mean(two) >= 0.98
 
 
@@ -93,7 +109,8 @@ def test_step_times_of_chosen_plans_are_met() -> None:
         plan, search = plan_of(told)
         candidates = replace(search.candidates)
         vars(candidates)["card"] = _card(told)  # instead of this machine's
-        expected = (ranking.seconds(candidates, plan) or 0.0) * len(search.lengths)
+        with _as_it_was(told):
+            expected = (ranking.seconds(candidates, plan) or 0.0) * len(search.lengths)
         own = told["name"], told["card"], told["seconds_of_host"]
         errors[own] = expected / median(told["step_seconds"][WARM:]) - 1
     for (name, card, _), error in errors.items():

@@ -24,16 +24,17 @@ def one_process() -> Iterator[None]:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The elements of what was sent, in order; buckets are small."""
-    monkeypatch.setattr(exchange, "ALONE_ELEMENTS", 12)
+    monkeypatch.setattr(exchange, "COPIED_ELEMENTS", 12)
+    monkeypatch.setattr(exchange, "LAUNCHED_ELEMENTS", 24)
     monkeypatch.setattr(exchange, "BUCKET_ELEMENTS", 8)
     monkeypatch.setattr(exchange, "TRAVELING_ELEMENTS", 16)
-    found, real = list[int](), dist.all_reduce
+    found, real = list[int](), exchange._reduced
 
-    def watched(tensor: torch.Tensor, **named: Any) -> object:
-        found.append(tensor.numel())
-        return real(tensor, **named)
+    def watched(tensors: list[torch.Tensor]) -> object:
+        found.append(sum(one.numel() for one in tensors))
+        return real(tensors)
 
-    monkeypatch.setattr(dist, "all_reduce", watched)
+    monkeypatch.setattr(exchange, "_reduced", watched)
     return found
 
 
@@ -66,7 +67,7 @@ def test_a_mean_is_exact_and_travels_before_the_backward_pass_ends(sent: list[in
         shared.begin()
         before = backward(every)
         shared.finish()
-        assert sent == [8, 12, 8, 2], step
+        assert sent == [8, 8, 12, 2], step
         for one, own in zip(every, before, strict=True):
             assert one.grad is not None
             torch.testing.assert_close(one.grad, own / COUNT, rtol=0, atol=0)
@@ -87,6 +88,20 @@ def test_micro_batches_add_up_before_they_travel(sent: list[int]) -> None:
         torch.testing.assert_close(one.grad, (a + b) / COUNT, rtol=0, atol=0)
 
 
+def test_large_gradients_are_sent_a_few_at_once_from_where_they_are(sent: list[int]) -> None:
+    torch.manual_seed(1)
+    every = [torch.nn.Parameter(torch.randn(n)) for n in (12, 12, 30, 2, 12, 13)]
+    shared = Exchange(every, COUNT)
+    shared.begin()
+    before = backward(every)
+    places = [one.grad.data_ptr() for one in every if one.grad is not None]
+    shared.finish()
+    assert sent == [13, 12, 2, 30, 24]
+    for one, own, place in zip(every, before, places, strict=True):
+        assert one.grad is not None and one.grad.data_ptr() == place
+        torch.testing.assert_close(one.grad, own / COUNT, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("begins", [True, False])
 def test_a_gradient_that_lacks_counts_as_zeros(sent: list[int], begins: bool) -> None:
     every = parameters()
@@ -96,7 +111,7 @@ def test_a_gradient_that_lacks_counts_as_zeros(sent: list[int], begins: bool) ->
     (own,) = backward([every[2]])
     assert not sent, "the buckets before it have not come"
     shared.finish()
-    assert sent == [8, 12, 8, 2]
+    assert sent == [8, 8, 12, 2]
     assert every[2].grad is not None and every[3].grad is not None
     torch.testing.assert_close(every[2].grad, own / COUNT, rtol=0, atol=0)
     assert not every[3].grad.any()

@@ -162,6 +162,26 @@ def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> Non
     assert sum(len(row["input_ids"]) for row in found) == max(sizes) <= 60
 
 
+def test_code_that_is_compiled_for_one_pass_takes_those_of_a_step() -> None:
+    """Their positions are no part of a larger tensor, on whose size such code would depend."""
+    joined = PaddingFree(20, 14, bounded=True)
+    graphs = list[Any]()
+
+    def counted(graph: Any, _: object) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    @torch.compile(backend=counted, dynamic=True)
+    def layer(hidden: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
+        return hidden * position_ids[..., None]
+
+    for lengths in ((18,), (9, 14, 6, 11, 3), (7, 5), (16, 15)):
+        rows = [{"input_ids": range(3, 3 + n), "labels": range(n)} for n in lengths]
+        for one in joined.passes(joined(rows)):
+            layer(torch.ones(1, one["input_ids"].shape[1], 8), one["position_ids"])
+    assert len(graphs) == 1
+
+
 @torch.no_grad()
 def _difference(family: str, *, leak: bool = False, **changes: Any) -> float:
     """Return the greatest difference between logits in a pass and those of rows by themselves."""
