@@ -95,11 +95,13 @@ class Facts:
 
     def examples(self, values: Values) -> int | None:
         """Return the number of training rows; None if they have not been counted."""
-        from planner.data.reading.formats import Table
-
         if found := self.reports.part(values, "train"):
             return found.rows
-        key, table = self._kept.get("rows of train", (None, None))
+        if "rows of train" not in self._kept:  # before the import, which the first screen waits for
+            return None
+        from planner.data.reading.formats import Table
+
+        key, table = self._kept["rows of train"]
         path = self._path(values["data.train"])
         if isinstance(table, Table) and isinstance(key, tuple) and key[:2] == (path, stamp(path)):
             return len(table.rows)

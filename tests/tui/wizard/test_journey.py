@@ -43,7 +43,7 @@ def at(step: str, **changed: object) -> Draft:
 @pytest.mark.slow
 async def test_the_demo_s_answers_by_keys_are_the_bytes_of_the_answers(tmp_path: Path) -> None:
     start = answered(goal__repetitive_task=False, method__rank=0)
-    app = wizard(lay_out(tmp_path, 5), start)
+    app = wizard(lay_out(tmp_path), start)
     async with app.run_test(size=_SIZE) as run:
         await drive(run, ANSWERS, start)
         screen = await until_text(run, "tunelock run run.lock")
