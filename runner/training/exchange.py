@@ -32,8 +32,8 @@ class _Bucket:
     """Whether they travel from where they are, instead of a copy."""
     awaited: set[int] = field(default_factory=set)
     """The `id` of each parameter whose gradient has not come yet in this step."""
-    flat: torch.Tensor | None = None
-    """The copy."""
+    sent: list[torch.Tensor] = field(default_factory=list)
+    """What travels."""
     work: Any = None
 
     @cached_property
@@ -49,22 +49,29 @@ class _Bucket:
     def send(self) -> None:
         """Begin to exchange gradients; one that is lacking counts as zeros."""
         for one in self.parameters:
-            one.grad = torch.zeros_like(one) if one.grad is None else one.grad.contiguous()
+            if one.grad is None:
+                one.grad = torch.zeros_like(one)
         found = self._gradients()
-        self.flat = None if self.stays else torch.cat([one.flatten() for one in found])
-        self.work = _reduced(found if self.flat is None else [self.flat])
+        if self.stays:  # a copy of one with other strides, for another process may lack it
+            self.sent = [one.contiguous() for one in found]
+        else:
+            self.sent = [torch.cat([one.flatten() for one in found])]
+        self.work = _reduced(self.sent)
 
     def receive(self, count: int) -> None:
-        """Wait, and replace the gradients by their mean over `count` processes."""
+        """Wait, and replace the gradients by their mean over `count` processes, in place."""
         self.work.wait()
-        found = self._gradients()
-        sums = found if self.flat is None else [self.flat]
-        if not sums[0].is_cuda:
-            torch._foreach_div_(sums, count)
-        if self.flat is not None:
-            parts = torch.split(self.flat, [one.numel() for one in found])
-            torch._foreach_copy_(found, [a.view_as(b) for a, b in zip(parts, found, strict=True)])
-        self.flat = self.work = None
+        if not self.sent[0].is_cuda:
+            torch._foreach_div_(self.sent, count)
+        found, parts = self._gradients(), self.sent
+        if not self.stays:
+            parts = list(torch.split(parts[0], [one.numel() for one in found]))
+        copies = [(one, own) for one, own in zip(found, parts, strict=True) if one is not own]
+        if copies:
+            torch._foreach_copy_(
+                [one for one, _ in copies], [own.view_as(one) for one, own in copies]
+            )
+        self.sent, self.work = [], None
 
     def _gradients(self) -> list[torch.Tensor]:
         return [one.grad for one in self.parameters if one.grad is not None]

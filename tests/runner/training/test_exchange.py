@@ -102,6 +102,19 @@ def test_large_gradients_are_sent_a_few_at_once_from_where_they_are(sent: list[i
         torch.testing.assert_close(one.grad, own / COUNT, rtol=0, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch about these strides
+def test_a_gradient_of_other_strides_stays_where_it_is(sent: list[int]) -> None:
+    """What is recorded as CUDA graphs adds to it there."""
+    one = torch.nn.Parameter(torch.randn(3, 5))
+    one.grad = torch.zeros(5, 3).t()
+    place, shared = one.grad.data_ptr(), Exchange([one], COUNT)
+    shared.begin()
+    (own,) = backward([one])
+    shared.finish()
+    assert sent == [15] and one.grad.data_ptr() == place and not one.grad.is_contiguous()
+    torch.testing.assert_close(one.grad, own / COUNT, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("begins", [True, False])
 def test_a_gradient_that_lacks_counts_as_zeros(sent: list[int], begins: bool) -> None:
     every = parameters()
