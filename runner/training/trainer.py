@@ -177,6 +177,9 @@ class Ordered(Ahead, Saving, Spread):
         """Count nothing: no event has the count, and counting takes milliseconds of every step."""
         return 0
 
+    def store_flos(self) -> None:
+        """Add up nothing: processes would exchange what they counted, and wait, in every step."""
+
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Write no model card: TRL's would name this machine's folders, and links to nothing."""
 

@@ -65,7 +65,8 @@ def _paired(
 def kept(found: Sequence[dict[str, Any]]) -> Measured:
     """Return what is kept of what the processes of a training left."""
     steps = [one for one in found[0]["events"] if one["kind"] == "step"]
-    seconds = [one["step_seconds"] for one in steps[WARM:]] or [0.0]
+    every = [one["step_seconds"] for one in steps]
+    seconds = every[WARM:] or [0.0]
     return {
         "shares": found[0]["shares"],
         "by_rank": [
@@ -73,6 +74,7 @@ def kept(found: Sequence[dict[str, Any]]) -> Measured:
             for one in found
         ],
         "step_seconds": statistics.median(seconds), "all_step_seconds": seconds,
+        "first_step_seconds": every[:WARM],
         "tokens_per_step": statistics.median([one["tokens"] for one in steps]),
         "losses": training.losses(found),
     }  # fmt: skip
