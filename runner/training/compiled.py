@@ -27,8 +27,11 @@ def compile_layers(model: torch.nn.Module) -> int:
 
     Python's numbers, such as the scale of an adapter, are constants of the code. As variables they
     would be tensors in main memory, with C++ kernels that take longer to compile than all others.
+    Dimensions that are equal by chance are variables of their own: code that is compiled for a pass
+    of as many tokens as the layer is wide would be for no other pass.
     """
     torch._dynamo.config.specialize_float = True
+    torch.fx.experimental._config.use_duck_shape = False
     found = list(layers(model))
     for layer in found:
         layer.compile(dynamic=True, options=OPTIONS)

@@ -25,6 +25,8 @@ from runner.training.scored import positions
 Row = Mapping[str, Sequence[int]]
 """`input_ids` and `labels`; of a blank row `position_ids`, too."""
 Tokens = NDArray[np.int64]
+BLANK_TOKENS = 2
+"""Of a pass without rows: torch compiles code for one token by itself."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ class PaddingFree:
         }
 
     def _filled(self, rows: list[Row]) -> list[Row]:
-        """Return a pass's rows with blank ones up to its size; one token where it has no rows."""
+        """Return a pass's rows with blank ones up to its size; `BLANK_TOKENS` where it has none."""
         tokens = sum(len(row["input_ids"]) for row in rows)
-        missing = layout.size_of(tokens, self.sizes) - tokens or int(not tokens)
+        missing = layout.size_of(tokens, self.sizes) - tokens or (not tokens) * BLANK_TOKENS
         blank = [min(self.longest, missing - at) for at in range(0, missing, self.longest)]
         return rows + [_blank(n) for n in blank]
 

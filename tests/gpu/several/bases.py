@@ -8,6 +8,7 @@ in `/dev/shm`, which main memory must hold.
 """
 
 import argparse
+import fcntl
 import json
 import multiprocessing
 import os
@@ -40,11 +41,18 @@ def written(line: Line, folder: Path) -> Path:
 
 def base(config: Mapping[str, Any], place: Path, dtype: str, processes: int = 0) -> Path:
     """Write a base model with this `config.json` and the demo's tokenizer, and return its folder;
-    nothing is written where the folder exists. Raises AssertionError where the disk is too small.
+    nothing is written where the folder exists, or where another process writes it meanwhile.
+    Raises AssertionError where the disk is too small.
     """
-    if place.exists():
-        return place
     place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_name(f"{place.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not place.exists():
+            _write_base(config, place, dtype, processes)
+    return place
+
+
+def _write_base(config: Mapping[str, Any], place: Path, dtype: str, processes: int) -> None:
     unfinished = place.with_name(f"{place.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(BASE, unfinished, ignore=shutil.ignore_patterns("*.safetensors*"))
@@ -63,7 +71,6 @@ def base(config: Mapping[str, Any], place: Path, dtype: str, processes: int = 0)
     index = {"metadata": {"total_size": total}, "weight_map": placed}
     (unfinished / INDEX).write_text(json.dumps(index), "utf-8")
     unfinished.rename(place)
-    return place
 
 
 def tensors(config: Mapping[str, Any]) -> list[Tensor]:

@@ -120,7 +120,7 @@ def test_there_are_thirty_points_of_several_ranks() -> None:
     assert engines == {"ddp", "zero1", "zero2", "zero3", "fsdp2"}
     assert {one.profile.ranks for one in several} == {2, 4}
     assert {one.profile.offload for one in several} == {"none", "optimizer", "all"}
-    assert len(several) == 92
+    assert len(several) == 95
 
 
 def test_the_peaks_of_each_rank_are_met() -> None:

@@ -77,6 +77,30 @@ def test_dropout_is_the_same_where_compiled_layers_are_computed_again(
     assert found[0].told[-1]["loss"] != pytest.approx(without.told[-1]["loss"], rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch about its own parts
+def test_a_pass_as_long_as_a_layer_is_wide_is_compiled_for_all_sizes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graphs = list[Any]()
+    real = torch.nn.Module.compile
+
+    def counted(graph: Any, _: object) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda one, **_: real(one, dynamic=True, backend=counted)
+    )
+    torch._dynamo.reset()
+    model = _model("qwen2").train()
+    compile_layers(model)
+    width = model.config.hidden_size
+    for tokens in (width, width + 9, width // 2):
+        found = model(input_ids=torch.full((1, tokens), 3), use_cache=False)
+        found.logits.sum().backward()
+    assert len(graphs) == 1
+
+
 @pytest.mark.parametrize("drops", [False, True])
 def test_checkpointing_is_around_compiled_layers_that_draw_random_numbers(
     drops: bool, monkeypatch: pytest.MonkeyPatch
