@@ -32,8 +32,18 @@ def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     than there are, or for FP8 products that these cannot compute.
     """
     found = _counted(answers, machine)
-    fp8.check_cards(answers.text(fp8.KEY), found)
+    fp8.check_cards(answers.text(fp8.KEY), _training(answers, found))
     return found
+
+
+def used(answers: "Answers", machine: MachineFacts) -> MachineFacts:
+    """Return the facts from `counted`, of cards only those that train."""
+    return _training(answers, counted(answers, machine))
+
+
+def _training(answers: "Answers", machine: MachineFacts) -> MachineFacts:
+    processes, nodes = answers.integer("machine.processes"), answers.integer("machine.nodes")
+    return machine.training(processes // nodes)
 
 
 def _counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:

@@ -36,7 +36,7 @@ def summary(lock: Lock) -> list[str]:
         *([f"objective {other}"] if (other := objective(lock)) else []),
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank", *_left_out(lock)),
-        f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows:,} rows",
+        f"batch     {rows}, {several(train.epochs, 'epoch')} of {lock.stream.rows:,} rows",
         *_reasons(
             lock,
             "train.micro_batch",

@@ -109,6 +109,31 @@ def test_what_this_version_cannot_run_is_refused(
     assert "processes = 1" in refused.value.hint
 
 
+def _on_two(facts: PlanFacts, *cards: Gpu) -> TrainingLock:
+    asked = answers(**_asked((2, ("ddp", "none"))))
+    return plan(asked, replace(facts, machine=replace(CARDS, gpus=cards)))
+
+
+def test_a_plan_counts_only_the_cards_that_train(facts: PlanFacts) -> None:
+    busy, old = replace(CARD, free_bytes=2 * GIB), Gpu("Tesla T4", 15 * GIB, 15 * GIB, "7.5")
+    both = _on_two(facts, CARD, CARD)
+    assert _on_two(facts, CARD, CARD, busy, old) == both
+    assert _on_two(facts, CARD, busy, CARD).machine.memory_bytes == busy.free_bytes
+    assert both.train.dtype == "bfloat16"
+    assert _on_two(facts, CARD, old).train.dtype == "float32"
+
+
+def test_different_cards_take_as_long_as_the_slowest(facts: PlanFacts) -> None:
+    fast = Gpu("NVIDIA H100 80GB HBM3", 79 * GIB, 79 * GIB, "9.0")
+    alike, mixed = _on_two(facts, CARD, CARD), _on_two(facts, fast, CARD)
+    said = "The cards differ: steps take as long as on the slowest, `L4`"
+    assert said in mixed.why["prediction.seconds"]
+    assert said not in alike.why["prediction.seconds"]
+    assert mixed.prediction.step_seconds >= alike.prediction.step_seconds > 0
+    assert mixed.machine.memory_bytes == alike.machine.memory_bytes
+    assert _on_two(facts, CARD, fast).prediction == mixed.prediction
+
+
 @pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
 def test_several_processes_share_the_passes_of_a_step(facts: PlanFacts, engine: str) -> None:
     rows = facts.stream.rows
