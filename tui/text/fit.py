@@ -10,7 +10,7 @@ from planner.fit.answers import Answer
 from planner.fit.subject import Subject
 from planner.machines.facts import MachineFacts
 from planner.parallelism import layouts
-from planner.search.wording import NAMES
+from planner.search.wording import NAMES, OFFLOADED
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
@@ -111,7 +111,7 @@ def _setting(answer: Answer, *, differ: bool) -> str:
     upto = "up to " if differ else ""
     parts += [f"rows of {upto}{profile.length:,} tokens", f"`{profile.optimizer}`"]
     parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
-    parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
+    parts += [OFFLOADED[profile.offload]] if profile.offload != "none" else []
     parts += [rate(answer.rate.tokens_per_second, answer.rate.flops_share)] if answer.rate else []
     return ", ".join(parts)
 

@@ -81,7 +81,7 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     assert list(found.reasons[: len(said)]) == said
     beyond = cannot_run("cuda", engine, count, offload)
     told = [one for one in found.reasons if one.startswith("To plan this, set ")]
-    assert (beyond in found.reasons) if beyond else told
+    assert (f"`plan` refuses this. {beyond}" in found.reasons) if beyond else told
     for line in told:
         assert not beyond
         assert (f"`processes = {count}`" in line) == (count > 1)
@@ -260,6 +260,19 @@ def test_several_machines_share_what_each_has(facts: PlanFacts, machine: Machine
                  own)  # fmt: skip
     assert made.machine.memory_bytes == alone.machine.memory_bytes * (1 if machine.gpus else 2)
     assert "nodes" not in alone.parallel.model_dump()
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+@pytest.mark.parametrize(("engine", "offload"), [("ddp", "optimizer"), ("zero2", "all")])
+def test_the_hint_of_what_an_engine_cannot_offload_is_taken(
+    facts: PlanFacts, kind: str, engine: str, offload: str
+) -> None:
+    asked = {**_asked((2, (engine, "none"))), "machine__offload": offload, "method__kind": kind}
+    with pytest.raises(UsageProblem) as refused:
+        plan(answers(**asked), facts)
+    fixed = "offload" if kind == "qlora" and offload == "all" else "parallel"
+    assert f'[machine] {fixed} = "auto"' in refused.value.hint
+    assert plan(answers(**{**asked, f"machine__{fixed}": "auto"}), facts)
 
 
 @pytest.mark.parametrize(
