@@ -71,7 +71,7 @@ def _machine(request: Subject) -> list[str]:
     if not machine.gpus:
         return _without_cards(machine)
     count, nodes = len(machine.gpus) // request.nodes, request.nodes
-    several = f"{count} x " if count > 1 else ""
+    several = f"{count} x " if count > 1 or nodes > 1 else ""
     several = f"{nodes} machines with {several}" if nodes > 1 else several
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
