@@ -4,6 +4,7 @@ A path may name something other than a regular file: a pipe without a writer, an
 link to another place. Those are refused before a byte is read.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -90,6 +91,14 @@ def path_problem(path: str) -> str | None:
     if not is_harmless(path):
         return "must be a path without control characters"
     return length_problem(path)
+
+
+def unwritable(folder: Path) -> int:
+    """Return the error number that says why no file can be made in a folder; 0 if one can."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return 0
+    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return errno.EROFS if read_only else errno.EACCES
 
 
 def length_problem(path: str) -> str | None:

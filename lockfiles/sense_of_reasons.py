@@ -167,4 +167,4 @@ def reasons(lock: TrainingTables) -> Iterator[Contradiction]:
         values = wanted(lock)
         listed = values if isinstance(values, tuple) else (values,)
         if tuple(map(str, listed)) != found.groups():
-            yield f"why.{key}", f"says `{found[0]}`, but `{key}` has another value"
+            yield f"why.{key}", f"says `{found[0]}`, but the lock has another value"

@@ -81,7 +81,7 @@ def _machine(request: Subject) -> dict[str, object]:
     machine = request.machine
     return {
         "kind": machine.kind,
-        "name": machine.gpus[0].name if machine.gpus else machine.processor or "cpu",
+        "name": machine.least_free.name if machine.least_free else machine.processor or "cpu",
         "count": max(1, len(machine.gpus)),
         "nodes": request.nodes,
         "memory_bytes": min((gpu.memory_bytes for gpu in machine.gpus), default=machine.ram_bytes),

@@ -92,7 +92,7 @@ class _Search:
 
     def __init__(self, request: FitRequest, method: Kind) -> None:
         self._request, self._method = request, method
-        self._least: dict[tuple[int, int, Offload, str, bool], Plan] = {}
+        self._least: dict[tuple[int, int, Offload, str, bool], list[Plan]] = {}
 
     def fewest(
         self, card: Accelerator, offload: Offload = "none", *, spread: bool
@@ -129,23 +129,20 @@ class _Search:
         machine = together(card, count, nodes, asked.wish.ram_gib, asked.machine.links)
         there = replace(asked, machine=machine, wish=replace(asked.wish, nodes=nodes))
         found = there.candidates
-        least = self._least_of(found, asked.wish.offload or offload)
-        if not least:
-            return None
         room, host = found.budget_bytes, found.host_budget_bytes
-        if not replace(least, budget_bytes=room, host_budget_bytes=host).fits:
+        least = self._least_of(found, asked.wish.offload or offload)
+        if not any(replace(one, budget_bytes=room, host_budget_bytes=host).fits for one in least):
             return None
         return OtherCards(card, count, nodes, offload, self._method, found)
 
-    def _least_of(self, found: Candidates, offload: Offload) -> Plan | None:
-        """Return the plan that needs the least with this offloaded; None where no engine can."""
+    def _least_of(self, found: Candidates, offload: Offload) -> list[Plan]:
+        """Return the plan of each engine that needs the least of a card with this offloaded: one
+        that needs less of it than another may need more main memory."""
         asked = found.request
         key = asked.processes, asked.nodes, offload, found.dtype, found.bounded
         if key not in self._least:
-            at = tuple(one for one in found.layouts_of(self._method) if one[1] == offload)
-            if not at:
-                return None
-            self._least[key] = found.plan(found.least(self._method, *at))
+            at = (one for one in found.layouts_of(self._method) if one[1] == offload)
+            self._least[key] = [found.plan(found.least(self._method, one)) for one in at]
         return self._least[key]
 
 

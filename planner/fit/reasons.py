@@ -58,7 +58,7 @@ def _chosen(request: FitRequest, plan: Profile) -> Iterator[str]:
     if plan.offload == "nvme":
         return
     if beyond := cannot_run(plan.device, plan.parallel, plan.ranks, plan.offload, plan.method):
-        yield beyond
+        yield f"`plan` refuses this. {beyond}"
     elif lines := list(_lines(request, plan)):
         yield f"To plan this, set {' and '.join(lines)} in `run.toml`."
 
@@ -128,8 +128,8 @@ def _beside(request: FitRequest, profile: Profile) -> Iterator[str]:
         yield f"Each process needs {loading} of main memory to load the model."
     if stored := plan.estimate.stored_bytes:
         yield (
-            f"Each process keeps {gib(stored)} on NVMe. No plan does that: a step reads and writes "
-            "all states of the optimizer."
+            f"Each process keeps {gib(stored)} on NVMe. `plan` refuses this: a step reads and "
+            "writes all states of the optimizer."
         )
     if paged := plan.estimate.paged_bytes:
         yield f"Up to {gib(paged)} of optimizer states move to main memory if the card is full."

@@ -134,7 +134,7 @@ class MachineFacts:
 
     @property
     def least_free(self) -> Gpu | None:
-        """The card with the least free memory, which limits a plan for all cards."""
+        """The card with the least free memory, which limits a plan for all of them."""
         return min(self.gpus, key=lambda gpu: gpu.free_bytes, default=None)
 
     @property
@@ -145,6 +145,10 @@ class MachineFacts:
         """
         counted = self.least_free.free_bytes if self.least_free else self.ram_bytes
         return counted // HALF_GIB * HALF_GIB
+
+    def training(self, processes: int) -> "MachineFacts":
+        """Return it with the cards only that so many processes train on: the first ones."""
+        return replace(self, gpus=self.gpus[:processes])
 
     def several(self, nodes: int) -> "MachineFacts":
         """Return what several machines like this one have together."""

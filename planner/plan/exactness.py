@@ -26,7 +26,9 @@ an H100, since the greatest pass is computed first."""
 
 def _verified(choice: Choice, machine: MachineFacts) -> bool:
     """Return whether training on these cards is bit-exact."""
-    plan, names = choice.profile, {gpu.name for gpu in machine.gpus}
+    plan = choice.profile
+    cards = machine.training(plan.ranks // choice.nodes)
+    names = {gpu.name for gpu in cards.gpus}
     return bool(names) and names <= _CARDS and plan.objective == "sft"
 
 

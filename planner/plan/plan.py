@@ -24,7 +24,7 @@ from planner.plan.gather import PartFacts, PlanFacts, StreamFacts
 from planner.plan.integrity import integrity
 from planner.plan.provenance import OF_LABELS
 from planner.search.choose import Alternative, Choice, choose
-from planner.search.from_answers import counted
+from planner.search.from_answers import counted, used
 
 
 def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
@@ -72,7 +72,7 @@ def plan(answers: Answers, facts: PlanFacts) -> TrainingLock:
         "train": _train(choice, answers, facts) | laid.train,
         "parallel": _parallel(choice, answers),
         "exactness": exactness.table(answers, choice, facts.machine),
-        "machine": _machine(counted(answers, facts.machine), choice),
+        "machine": _machine(used(answers, facts.machine), choice),
         "prediction": predicted.table,
         "why": _why(choice, answers, facts) | predicted.why,
         "rejected": [_rejected(alternative) for alternative in choice.rejected],

@@ -15,7 +15,7 @@ from planner.pipeline.stages import disk_bytes
 from planner.plan.gather import PlanFacts
 from planner.plan.rehearsed_time import measured_time, rehearsed, timed_step
 from planner.search.choose import Choice
-from planner.search.from_answers import counted
+from planner.search.from_answers import used
 from planner.search.rehearsal import ESTIMATOR as MEASURED
 from planner.search.rehearsal import Rehearsal, host_seconds
 from planner.speed.duration import Duration, Schedule, by_tokens, duration
@@ -49,7 +49,7 @@ def predict(
     stages: Sequence[Mapping[str, object]],
 ) -> Predicted:
     """Return the prediction for a plan with these stages, evaluated each `evaluate_steps` steps."""
-    machine = counted(answers, facts.machine)
+    machine = used(answers, facts.machine)
     card = accelerator(machine, host_seconds(facts.rehearsal), choice.nodes)
     schedule = _schedule(choice, answers, facts, evaluate_steps)
     found = duration(facts.model, choice.profile, card, schedule)
@@ -98,8 +98,12 @@ def _with_warm_up(why: dict[str, str], seconds: float) -> dict[str, str]:
     """Return reasons with what compiling and recording take of the time, if they take any."""
     if not seconds or not why:
         return why
-    said = f" The time includes about {seconds:.0f} s before the first step."
+    said = f" The time includes {_about(seconds)} before the first step."
     return why | {"prediction.seconds": why["prediction.seconds"] + said}
+
+
+def _about(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if round(seconds) else "less than 1 s"
 
 
 def _measured_space(facts: PlanFacts, choice: Choice, rehearsed: Rehearsal) -> dict[str, object]:
@@ -231,9 +235,21 @@ def _reasons(
     """Return the reason for an estimated time, with what a slow host would take if it matters."""
     if card is None:
         return {}
-    reason = f"{_average(found, choice)} {speed.basis(card.name)}"
+    reason = f"{_average(found, choice)} {speed.basis(card.name)}{_unlike(choice, facts, card)}"
     slow = duration(facts.model, choice.profile, on_slow_host(card), schedule)
     more = ""
     if slow and not host_seconds(facts.rehearsal):
         more = said(found.step_seconds, slow.step_seconds)
     return {"prediction.seconds": f"{reason} {more}".rstrip()}
+
+
+def _unlike(choice: Choice, facts: PlanFacts, card: Accelerator) -> str:
+    """Return a sentence on cards of different kinds that train together; empty where all are of one
+    kind."""
+    cards = facts.machine.training(choice.profile.ranks // choice.nodes)
+    if len({gpu.name for gpu in cards.gpus}) < 2:
+        return ""
+    return (
+        f" The cards differ: steps take as long as on the slowest, `{card.name}`, and memory is "
+        "that of the card with the least free."
+    )

@@ -112,7 +112,7 @@ class Candidates(Space):
     @cached_property
     def budget_bytes(self) -> int:
         """Bytes available to each process."""
-        return budget(self.machine, self.rehearsal, self.request.processes)
+        return budget(self.used, self.rehearsal, self.request.processes)
 
     @cached_property
     def host_budget_bytes(self) -> int | None:
@@ -146,7 +146,7 @@ class Candidates(Space):
     @cached_property
     def card(self) -> Accelerator | None:
         """The catalogue's entry for the cards, with the speed of their host."""
-        return accelerator(self.machine, self.host_seconds, self.request.nodes)
+        return accelerator(self.used, self.host_seconds, self.request.nodes)
 
     def estimated(self, plan: Profile) -> int:
         """Return the peak of a plan by its estimate, in bytes."""
@@ -154,7 +154,7 @@ class Candidates(Space):
 
     def fits(self, plan: Profile) -> bool:
         """Return whether a plan is within the budget, or ran in the free memory when rehearsed."""
-        ran, free = self.rehearsal, self.machine.least_free
+        ran, free = self.rehearsal, self.used.least_free
         if ran and free and ran.fitted and ran.is_of(plan):
             return ran.measured.process_bytes + self._more(plan) <= free.free_bytes
         if self.wanted(plan) > self.budget_bytes:

@@ -118,6 +118,6 @@ def _may_ask(candidates: Candidates, chosen: Profile) -> bool:
     """Return whether a plan could have FP8 products."""
     asked = candidates.request
     free = asked.compiled is not False and not asked.exact and chosen.ranks == 1
-    able = all(card.computes_fp8 for card in candidates.machine.gpus)
+    able = all(card.computes_fp8 for card in candidates.used.gpus)
     trains = chosen.method == "lora" and chosen.objective == NAMES[0]
     return free and able and trains and may_compile(candidates.model.architecture, chosen)

@@ -9,7 +9,7 @@ from lockfiles.fixes import Advice, Answer, Key
 from planner.machines.facts import MachineFacts
 from planner.models.facts import ModelFacts
 from planner.parallelism.engines import never
-from planner.parallelism.layouts import NAMES, Offload
+from planner.parallelism.layouts import NAMES, Offload, may_offload
 from planner.search import dropout, effective_tokens, fp8, lora_targets
 from planner.search.candidates import Candidates
 from planner.search.contradiction import Contradiction
@@ -32,8 +32,18 @@ def counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
     than there are, or for FP8 products that these cannot compute.
     """
     found = _counted(answers, machine)
-    fp8.check_cards(answers.text(fp8.KEY), found)
+    fp8.check_cards(answers.text(fp8.KEY), _training(answers, found))
     return found
+
+
+def used(answers: "Answers", machine: MachineFacts) -> MachineFacts:
+    """Return the facts from `counted`, of cards only those that train."""
+    return _training(answers, counted(answers, machine))
+
+
+def _training(answers: "Answers", machine: MachineFacts) -> MachineFacts:
+    processes, nodes = answers.integer("machine.processes"), answers.integer("machine.nodes")
+    return machine.training(processes // nodes)
 
 
 def _counted(answers: "Answers", machine: MachineFacts) -> MachineFacts:
@@ -205,12 +215,18 @@ def _spread(found: Candidates) -> Iterator[Contradiction]:
             Key("machine.parallel"),
             f" = `{asked.parallel}` cannot do.",
         ),
-        Answer("machine.parallel", "zero3"),
+        _other_than(asked),
     )
     unable = ""
     if asked.parallel:
         unable = never(asked.parallel, asked.offload or "none", asked.method or "")
     yield bool(unable), (unable,), Answer("machine.parallel", "auto")
+
+
+def _other_than(asked: Request) -> Answer:
+    """Return the answer to change where the engine that was set cannot offload what was set."""
+    any_engine = may_offload(asked.method or "", asked.offload or "none", None)
+    return Answer("machine.parallel" if any_engine else "machine.offload", "auto")
 
 
 def _batch(found: Candidates) -> Iterator[Contradiction]:

@@ -81,7 +81,7 @@ def _numbers(candidates: Candidates, chosen: Profile) -> Iterator[str]:
     if said:
         nodes = candidates.request.nodes
         machines = f" of {nodes} machines" if nodes > 1 else ""
-        yield f"On {chosen.ranks} cards{machines}, {', and '.join(said)}."
+        yield f"On {chosen.ranks:,} cards{machines}, {', and '.join(said)}."
 
 
 def _measured(candidates: Candidates) -> Iterator[str]:

@@ -87,7 +87,7 @@ def why(candidates: Candidates, chosen: Profile) -> dict[str, str]:
 
 def measured(candidates: Candidates) -> dict[str, str]:
     """Return a sentence for cards on which the estimate was never compared with a run."""
-    card = candidates.machine.least_free
+    card = candidates.used.least_free
     if not card or card.vendor == MEASURED:
         return {}
     said = (
@@ -195,7 +195,7 @@ def _kernels(candidates: Candidates) -> dict[str, str]:
         return {}
     count = f"{sum(block.count for block in found)} of {shape.layers}"
     names = " and ".join(f"`{name}`" for name in found[0].mixer.kernels)
-    kernels = any(gpu.vendor in ("NVIDIA", "AMD") for gpu in candidates.machine.gpus)
+    kernels = any(gpu.vendor in ("NVIDIA", "AMD") for gpu in candidates.used.gpus)
     faster = f"; with {names} installed, they are faster and need less memory"
     return {
         "train.attention": f"{count} layers mix tokens without attention. The estimate counts "
@@ -206,7 +206,7 @@ def _kernels(candidates: Candidates) -> dict[str, str]:
 def _dtype(candidates: Candidates, chosen: Profile) -> str:
     if chosen.device == "cpu":
         return "float32 is the fastest and most exact type on a CPU."
-    least = min(candidates.machine.gpus, key=lambda gpu: gpu.computes_bfloat16)
+    least = min(candidates.used.gpus, key=lambda gpu: gpu.computes_bfloat16)
     able = "supports bfloat16" if chosen.dtype == "bfloat16" else "is below 8.0: no bfloat16"
     name = "Compute capability" if least.vendor == "NVIDIA" else "Instruction set"
     return f"{name} {least.compute_capability} {able}."

@@ -95,9 +95,9 @@ def lack(candidates: Candidates, profile: Profile, share_of: str = "", busy: str
 
 def nothing_fits(candidates: Candidates, smallest: Profile) -> str:
     """Return a sentence that says which memory the smallest plan lacks."""
-    card = candidates.machine.least_free
+    card = candidates.used.least_free
     processes = candidates.request.processes
-    of, busy = where(candidates.machine, processes), taken(card) if card else ""
+    of, busy = where(candidates.used, processes), taken(card) if card else ""
     return (
         f"No plan fits: the smallest ({describe(smallest)}) {lack(candidates, smallest, of, busy)}"
     )

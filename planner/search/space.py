@@ -44,6 +44,11 @@ class Space:
     machine: MachineFacts
     """The machine, with the cards that count."""
 
+    @cached_property
+    def used(self) -> MachineFacts:
+        """The machine with the cards only that train; its main memory is all that there is."""
+        return self.machine.training(self.request.processes // self.request.nodes)
+
     def of(self, kind: Kind, layout: Layout) -> Iterator[Profile]:
         """Yield the plans of a method in one layout, in the order of preference that applies where
         the device's speed is unknown."""
@@ -174,7 +179,7 @@ class Space:
     def bounded(self) -> bool:
         """Whether attention can read the bounds of such rows on every card; the kernel for them has
         no dropout."""
-        cards = self.machine.gpus
+        cards = self.used.gpus
         able = all(card.vendor == "NVIDIA" for card in cards)
         capabilities = [card.compute_capability for card in cards]
         drops = getattr(self.model, "drops_scores", False)
@@ -213,7 +218,7 @@ class Space:
     @cached_property
     def dtype(self) -> Literal["float32", "bfloat16"]:
         """bfloat16 where every card supports it (compute capability 8.0), else float32."""
-        capable = [gpu.computes_bfloat16 for gpu in self.machine.gpus]
+        capable = [gpu.computes_bfloat16 for gpu in self.used.gpus]
         return "bfloat16" if self.machine.kind == "cuda" and all(capable) else "float32"
 
     @cached_property

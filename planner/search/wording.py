@@ -6,6 +6,11 @@ from planner.parallelism.layouts import NAMES as LAYOUTS
 from planner.search.candidates import Candidates
 from planner.setup.setup import Kind, Profile
 
+OFFLOADED: Mapping[str, str] = {
+    "optimizer": "optimizer offloaded", "all": "all offloaded", "nvme": "all offloaded to NVMe",
+}  # fmt: skip
+"""What a plan says of what it offloads."""
+
 NAMES: Mapping[Kind, str] = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
 """Each method in words."""
 
@@ -26,7 +31,7 @@ def describe(plan: Profile) -> str:
     parts = [NAMES[plan.method], at_once]
     parts += ["checkpointing"] * plan.checkpointing + ["packing"] * packing
     parts += [LAYOUTS[plan.parallel]] if plan.parallel != "single" else []
-    parts += [f"{plan.offload} offloaded"] if plan.offload != "none" else []
+    parts += [OFFLOADED[plan.offload]] if plan.offload != "none" else []
     return ", ".join(parts)
 
 

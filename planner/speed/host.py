@@ -78,17 +78,18 @@ def slowness(measured_seconds: float, card: Rated) -> float:
 def accelerator(
     machine: MachineFacts, host_seconds: float = 0.0, nodes: int = 1
 ) -> Accelerator | None:
-    """Return the catalogue's entry for a machine's cards, or None.
+    """Return the catalogue's entry for a machine's cards, or None; of several, the slowest's.
 
     `host_seconds` is the measurement of a rehearsal on the machine; 0 if there is none, for a usual
     host. `nodes` is the number of such machines that train together.
     """
     try:
-        found = find_accelerator(machine.gpus[0].name) if machine.gpus else None
+        cards = [find_accelerator(name) for name in {gpu.name: None for gpu in machine.gpus}]
     except UsageProblem:
         return None
-    if not found:
+    if not cards:
         return None
+    found = min(cards, key=lambda card: card.bf16_flops)
     links = linked(found.links, machine.links, nodes)
     host = slowness(host_seconds, found) if host_seconds else ASSUMED
     return replace(found, links=links, host=host)

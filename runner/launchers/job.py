@@ -61,6 +61,15 @@ class Job:
     """What to install: this version of Tunelock, with the extras that the run needs."""
     former: Path | None = None
     """The absolute path of the run folder that the training continues from; None for none."""
+    given: frozenset[str] = frozenset()
+    """The inputs whose paths are known only from the command line."""
+
+    @property
+    def volume(self) -> str:
+        """What the volume of the job must allow, as a clause."""
+        if self.nodes == 1:
+            return "a volume that keeps its files when the job starts again"
+        return "a volume that all machines can write to at once"
 
     @property
     def cards(self) -> int:
@@ -81,6 +90,16 @@ class Job:
         ]
         return ["tunelock", "run", lock, "--runs", f"{folder}/runs", "--foreground",
                 *located, *self.options(self._former_in(folder))]  # fmt: skip
+
+    def located(self) -> list[str]:
+        """Return the options for the inputs that a run next to the lock does not find: those whose
+        paths were given, and those to fill in."""
+        return [
+            word
+            for name, place in self.inputs.items()
+            if name in self.given or not place
+            for word in ("--locate", f"{name}={place or FILL_IN}")
+        ]
 
     def options(self, former: Path | None) -> list[str]:
         """Return the options that every cluster gives; `former` is the place of that run folder
@@ -113,8 +132,10 @@ def job_of(
     pushes_to: str,
     version: str,
     former: Path | None = None,
+    given: Iterable[str] = (),
 ) -> Job:
-    """Return the job of a lock; `wanted` are its local inputs and `found` their known paths.
+    """Return the job of a lock; `wanted` are its local inputs and `found` their known paths, of
+    which those of `given` were named on the command line.
 
     `version` is this program's, which all machines must have; empty where it is unknown. `former`
     is the absolute path of the run folder that the training continues from.
@@ -138,6 +159,7 @@ def job_of(
         package=f"tunelock[{','.join(_extras(lock, found.values()))}]"
         + (f"=={version}" if version else f">={lock.requires_runner}"),
         former=former,
+        given=frozenset(given),
     )
 
 

@@ -63,12 +63,14 @@ def pytorchjob(job: Job) -> str:
 
 
 def _head(job: Job, what: str, operator: str) -> list[str]:
+    mode = " (ReadWriteMany)" if job.nodes > 1 else ""
     return [
         f"Runs a lock on {machines(job.nodes)} as {what}. Start it with `kubectl apply -f FILE`.",
         f"The cluster needs {operator}.",
         "",
-        f"Fill in `image` (with `{job.package}`) and `claimName`: a volume that all pods can",
-        "write to at once (ReadWriteMany), with locks and renames as a file system has them.",
+        f"Fill in `image` (with `{job.package}`) and",
+        f"`claimName`: {job.volume}{mode},",
+        "with locks and renames as a file system has them.",
         "Copy to that volume:",
         *job.copied(WORK),
         *_of_hub(job),

@@ -47,7 +47,8 @@ exit "$code"
 def script(job: Job) -> str:
     """Return the script of a job."""
     lock = typed(job.lock.name)
-    words = ["tunelock", "run", job.lock.name, "--foreground", *job.options(job.former)]
+    words = ["tunelock", "run", job.lock.name, "--foreground", *job.located(),
+             *job.options(job.former)]  # fmt: skip
     body = _BODY.format(
         folder=typed(job.lock.parent), fill_in=FILL_IN, nodes=job.nodes,
         command=" ".join(map(typed, words)),
@@ -57,16 +58,20 @@ def script(job: Job) -> str:
 
 def _head(job: Job, lock: str) -> list[str]:
     folder = typed(job.lock.parent)
-    inputs = [f"  {name}: {typed(path) if path else FILL_IN}" for name, path in job.inputs.items()]
+    inputs = [f"  {name}: {typed(path)}" for name, path in job.inputs.items() if path]
+    unknown = [f"`{name}`" for name, path in job.inputs.items() if not path]
+    one = job.nodes == 1
+    every, it = ("The machine must", "It must") if one else ("All machines must", "They must")
     return [
         f"Runs {lock} on {machines(job.nodes)}. Submit it with `sbatch SCRIPT`; end it with "
         "`scancel JOB`.",
         "",
         "Fill in: what your cluster needs of the commented lines (partition, account), and how its",
         f"machines find `tunelock` (an environment or a module with `{job.package}`).",
-        f"All machines must see this folder under the same path: {folder}",
-        *(["They must also see the inputs of the lock:", *inputs] if inputs else []),
-        *([f"They must also see the run to continue: {typed(job.former)}"] if job.former else []),
+        *([f"Fill in the paths after `--locate`, too: {', '.join(unknown)}"] if unknown else []),
+        f"{every} see this folder under the same path: {folder}",
+        *([f"{it} also see the inputs of the lock:", *inputs] if inputs else []),
+        *([f"{it} also see the run to continue: {typed(job.former)}"] if job.former else []),
         *([f"The base model `{job.model}` is downloaded to HF_HOME: share it, too."]
           if job.model else []),
         *([] if job.timed else ["The time limit is a guess: the run's time is not known."]),

@@ -56,8 +56,9 @@ def node_of(
     if rank is None and rendezvous is None and (slurm := _of_slurm(count, environment)):
         return slurm
     if rank is None or rendezvous is None:
+        lacking = "which of them this is" if rank is None else "where machine 0 can be reached"
         raise UsageProblem(
-            f"The lock is for {count} machines, and which of them this is was not given.",
+            f"The lock is for {count} machines, and {lacking} was not given.",
             fix=(_GIVE, _SCRIPT),
         )
     if not 0 <= rank < count:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lockfiles.errors import RunFailed, UsageProblem
+from lockfiles.files import unwritable
 from lockfiles.fixes import Advice, Command
 from lockfiles.lock import Lock
 from runner.runs import reports
@@ -296,8 +297,8 @@ def _check_makeable(path: Path) -> None:
     if not above.is_dir():
         code = errno.EEXIST if above == path.parent else errno.ENOTDIR
         raise OSError(code, os.strerror(code))
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    if code := unwritable(above):
+        raise OSError(code, os.strerror(code))
 
 
 def _unusable(path: Path, problem: OSError) -> UsageProblem:

@@ -1,5 +1,6 @@
 """Special files are refused before a byte is read, and writing goes through no link."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -10,6 +11,7 @@ from lockfiles.errors import UsageProblem
 from lockfiles.files import (
     open_regular,
     read_bounded,
+    unwritable,
     write_out,
     write_together,
     write_whole,
@@ -96,3 +98,15 @@ def test_an_output_replaces_only_its_own_kind(tmp_path: Path) -> None:
         rows.write_bytes(before)
         write_out(rows, b"GGUF 2", b"GGUF")
         assert rows.read_bytes() == b"GGUF 2"
+
+
+def test_a_folder_that_cannot_be_written_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unwritable(tmp_path) == 0
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert unwritable(tmp_path) == errno.EACCES
+    real = os.statvfs(tmp_path)
+    read_only = os.statvfs_result((*real[:8], real.f_flag | os.ST_RDONLY, real.f_namemax))
+    monkeypatch.setattr(os, "statvfs", lambda _: read_only)
+    assert unwritable(tmp_path) == errno.EROFS

@@ -113,7 +113,7 @@ def test_what_a_plan_can_write_is_a_lock(changes: list[tuple[str, object]]) -> N
     [
         ([("why", {"method.rank": "Rank 999 is usual."})], "`why.method.rank` on line"),
         ([("why", {"method.alpha": "Twice the rank of 999."})], "says `Twice the rank of 999.`"),
-        ([("why", {"method.kind": "QLoRA fits with less."})], "`method.kind` has another value"),
+        ([("why", {"method.kind": "QLoRA fits with less."})], "but the lock has another value"),
         ([("why", {"train.micro_batch": "Micro-batch 999 needs"})], "another value"),
         ([("why", {"train.micro_batch": "The full effective batch of 9 fits."})], "another value"),
         ([("why", {"train.micro_batch": "Above 9 rows of up to 64 tokens"})], "another value"),

@@ -83,7 +83,7 @@ def _written(place: Path, way: str, located: dict[str, Path], former: Path | Non
     former = Path(os.path.abspath(former)) if former else None
     if former:
         _check_former(wanted, former, place, way)
-    job = job_of(wanted, place, inputs, found, pushes_to(wanted), version, former)
+    job = job_of(wanted, place, inputs, found, pushes_to(wanted), version, former, located)
     writers = {
         "slurm": slurm.script, "kubernetes": kubernetes.jobset, "pytorchjob": kubernetes.pytorchjob,
         "skypilot": skypilot.task,

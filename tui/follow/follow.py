@@ -179,6 +179,11 @@ def find(run: Path | None, runs: Path = Path("runs")) -> Path:
                 Command("tunelock run run.lock", to="to start one"),
             ),
         )
+    if not os.path.lexists(run / EVENTS) and (inside := runs_in(run / "runs")):
+        raise UsageProblem(
+            f"`{run}` is not a run folder: its runs are in `{run / 'runs'}`.",
+            fix=Command("tunelock status {}", inside[0]),
+        )
     return run
 
 

@@ -1,5 +1,6 @@
 """From a `run.toml` on disk to a lock, for every interface."""
 
+import errno
 import os
 from contextlib import nullcontext
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 from lockfiles import intent
 from lockfiles import lock as locks
 from lockfiles.errors import TunelockError, UsageProblem
-from lockfiles.files import at_home, check_output, write_out
+from lockfiles.files import at_home, check_output, unwritable, write_out
 from lockfiles.fixes import INTENT, Advice, Command, Option, beside
 from lockfiles.forecast import Prediction
 from lockfiles.lock import Lock, TrainingLock
@@ -171,8 +172,8 @@ def writable(path: Path, mark: bytes) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageProblem(f"`{folder}` is not a folder.", fix=Command("mkdir -p {}", folder))
-    if not os.access(folder, os.W_OK) or path.is_dir():
-        raise UsageProblem(f"`{path}` cannot be written.", fix=Option("--out FILE"))
+    if problem := errno.EISDIR if path.is_dir() else unwritable(folder):
+        raise _unwritable(path, os.strerror(problem))
     check_output(path, mark)
 
 
@@ -182,6 +183,11 @@ def write(lock: Lock, path: Path) -> None:
     try:
         write_out(path, locks.write(lock).encode(), locks.MARK)
     except OSError as problem:
-        raise UsageProblem(
-            f"`{path}` cannot be written: {problem.strerror}.", fix=Option("--out FILE")
-        ) from None
+        raise _unwritable(path, problem.strerror) from None
+
+
+def _unwritable(path: Path, why: str | None) -> UsageProblem:
+    return UsageProblem(
+        f"`{path}` cannot be written: {why}.",
+        fix=Option("--out FILE", note="in a folder of your own"),
+    )

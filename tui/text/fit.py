@@ -10,7 +10,7 @@ from planner.fit.answers import Answer
 from planner.fit.subject import Subject
 from planner.machines.facts import MachineFacts
 from planner.parallelism import layouts
-from planner.search.wording import NAMES
+from planner.search.wording import NAMES, OFFLOADED
 from tui.terminal.units import memory
 from tui.terminal.wrap import all_folded, folded
 
@@ -71,7 +71,7 @@ def _machine(request: Subject) -> list[str]:
     if not machine.gpus:
         return _without_cards(machine)
     count, nodes = len(machine.gpus) // request.nodes, request.nodes
-    several = f"{count} x " if count > 1 else ""
+    several = f"{count} x " if count > 1 or nodes > 1 else ""
     several = f"{nodes} machines with {several}" if nodes > 1 else several
     least = min(machine.gpus, key=lambda gpu: gpu.free_bytes)
     each = " each" if several else ""
@@ -111,7 +111,7 @@ def _setting(answer: Answer, *, differ: bool) -> str:
     upto = "up to " if differ else ""
     parts += [f"rows of {upto}{profile.length:,} tokens", f"`{profile.optimizer}`"]
     parts += [layouts.NAMES[profile.parallel]] if profile.parallel != "single" else []
-    parts += [f"{profile.offload} offloaded"] if profile.offload != "none" else []
+    parts += [OFFLOADED[profile.offload]] if profile.offload != "none" else []
     parts += [rate(answer.rate.tokens_per_second, answer.rate.flops_share)] if answer.rate else []
     return ", ".join(parts)
 

@@ -36,7 +36,7 @@ def summary(lock: Lock) -> list[str]:
         *([f"objective {other}"] if (other := objective(lock)) else []),
         f"method    {kind}",
         *_reasons(lock, "method.kind", "method.rank", *_left_out(lock)),
-        f"batch     {rows}, {train.epochs} epochs of {lock.stream.rows:,} rows",
+        f"batch     {rows}, {several(train.epochs, 'epoch')} of {lock.stream.rows:,} rows",
         *_reasons(
             lock,
             "train.micro_batch",
@@ -134,14 +134,20 @@ def _shared(lock: TrainingLock) -> str:
     return "" if one else " that they share"
 
 
-def _parallel(lock: TrainingLock) -> list[str]:
-    """Return how several processes share the work, and what is offloaded."""
+def shared(lock: TrainingLock) -> str:
+    """Return how several processes share the work, and what is offloaded; empty for one without
+    an engine."""
     parallel = lock.parallel
     if parallel.engine == "single":
-        return []
-    way = described(
+        return ""
+    return described(
         lock.machine.kind, parallel.engine, parallel.processes, parallel.offload, parallel.nodes
     )
+
+
+def _parallel(lock: TrainingLock) -> list[str]:
+    if not (way := shared(lock)):
+        return []
     return [f"parallel  {way}", *_reasons(lock, "parallel.engine", "parallel.bucket")]
 
 

@@ -160,3 +160,15 @@ def test_main_memory_that_is_given_holds_for_proposals() -> None:
 def test_main_memory_is_given_only_of_cards_elsewhere() -> None:
     with pytest.raises(UsageProblem, match="`--ram` is for GPUs"):
         chosen("M3 Max", None, ram_gib=64)
+
+
+def test_the_fewest_machines_are_proposed_where_main_memory_rules_an_engine_out() -> None:
+    """FSDP2 needs less of each card than ZeRO 3 here, but loads the model once per process."""
+    wish = Wish(method="full", ram_gib=256)
+    model, name = find("meta-llama/Llama-3.1-70B"), "H100 SXM:8"
+    request = FitRequest(model, chosen(name, None, ram_gib=256), wish)
+    said = answers(request)[0].reasons[1]
+    (nodes,) = map(int, re.findall(r"`--gpu h100-sxm:8 --nodes (\d+)`", said))
+    for count, fits in ((nodes, True), (nodes - 1, False)):
+        machines = chosen(name, None, count, ram_gib=256)
+        assert FitRequest(model, machines, replace(wish, nodes=count)).best("full").fits == fits

@@ -81,7 +81,7 @@ def test_a_lock_holds_what_fit_proposes(facts: PlanFacts, case: tuple[int, Layou
     assert list(found.reasons[: len(said)]) == said
     beyond = cannot_run("cuda", engine, count, offload)
     told = [one for one in found.reasons if one.startswith("To plan this, set ")]
-    assert (beyond in found.reasons) if beyond else told
+    assert (f"`plan` refuses this. {beyond}" in found.reasons) if beyond else told
     for line in told:
         assert not beyond
         assert (f"`processes = {count}`" in line) == (count > 1)
@@ -107,6 +107,31 @@ def test_what_this_version_cannot_run_is_refused(
         check_engine(made)
     assert refused.value.message == sentence
     assert "processes = 1" in refused.value.hint
+
+
+def _on_two(facts: PlanFacts, *cards: Gpu) -> TrainingLock:
+    asked = answers(**_asked((2, ("ddp", "none"))))
+    return plan(asked, replace(facts, machine=replace(CARDS, gpus=cards)))
+
+
+def test_a_plan_counts_only_the_cards_that_train(facts: PlanFacts) -> None:
+    busy, old = replace(CARD, free_bytes=2 * GIB), Gpu("Tesla T4", 15 * GIB, 15 * GIB, "7.5")
+    both = _on_two(facts, CARD, CARD)
+    assert _on_two(facts, CARD, CARD, busy, old) == both
+    assert _on_two(facts, CARD, busy, CARD).machine.memory_bytes == busy.free_bytes
+    assert both.train.dtype == "bfloat16"
+    assert _on_two(facts, CARD, old).train.dtype == "float32"
+
+
+def test_different_cards_take_as_long_as_the_slowest(facts: PlanFacts) -> None:
+    fast = Gpu("NVIDIA H100 80GB HBM3", 79 * GIB, 79 * GIB, "9.0")
+    alike, mixed = _on_two(facts, CARD, CARD), _on_two(facts, fast, CARD)
+    said = "The cards differ: steps take as long as on the slowest, `L4`"
+    assert said in mixed.why["prediction.seconds"]
+    assert said not in alike.why["prediction.seconds"]
+    assert mixed.prediction.step_seconds >= alike.prediction.step_seconds > 0
+    assert mixed.machine.memory_bytes == alike.machine.memory_bytes
+    assert _on_two(facts, CARD, fast).prediction == mixed.prediction
 
 
 @pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3", "fsdp2"])
@@ -235,6 +260,19 @@ def test_several_machines_share_what_each_has(facts: PlanFacts, machine: Machine
                  own)  # fmt: skip
     assert made.machine.memory_bytes == alone.machine.memory_bytes * (1 if machine.gpus else 2)
     assert "nodes" not in alone.parallel.model_dump()
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+@pytest.mark.parametrize(("engine", "offload"), [("ddp", "optimizer"), ("zero2", "all")])
+def test_the_hint_of_what_an_engine_cannot_offload_is_taken(
+    facts: PlanFacts, kind: str, engine: str, offload: str
+) -> None:
+    asked = {**_asked((2, (engine, "none"))), "machine__offload": offload, "method__kind": kind}
+    with pytest.raises(UsageProblem) as refused:
+        plan(answers(**asked), facts)
+    fixed = "offload" if kind == "qlora" and offload == "all" else "parallel"
+    assert f'[machine] {fixed} = "auto"' in refused.value.hint
+    assert plan(answers(**{**asked, f"machine__{fixed}": "auto"}), facts)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_nvme_is_counted_and_not_planned() -> None:
     assert estimate.host_bytes < moved.plan.estimate.host_bytes
     assert found.step_seconds and moved.step_seconds
     assert found.step_seconds > 10 * moved.step_seconds
-    assert any("on NVMe. No plan does that" in reason for reason in found.reasons)
+    assert any("on NVMe. `plan` refuses this" in reason for reason in found.reasons)
     assert not any("run.toml" in reason for reason in found.reasons)
     with pytest.raises(UsageProblem, match="a step would read and write all states"):
         check({"machine.offload": "nvme"}, {})

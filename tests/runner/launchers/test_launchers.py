@@ -203,7 +203,32 @@ def test_what_is_to_be_filled_in_and_copied_is_said() -> None:
         )
         assert "Fill in" in text and "--allow ana/tuned" in text
     text = slurm.script(job(**CARDS))
-    assert f"test: {FILL_IN}" in text and "model: /home/ana/Qwen-0.5B" in text
+    assert "paths after `--locate`, too: `test`\n" in text and "model: /home/ana/Qwen-0.5B" in text
+    assert f" --locate test={FILL_IN} " in text and "--locate model" not in text
+
+
+def test_an_input_that_was_located_is_located_for_slurm(tmp_path: Path) -> None:
+    """A run next to the lock would not find it."""
+    tables = LOCK.model_dump()
+    whole = locks.of_tables(tables | {"integrity": integrity(tables)})
+    (tmp_path / "own.lock").write_text(locks.write(whole))
+    script, rows = tmp_path / "job.sh", tmp_path / "some rows.jsonl"
+    located = ["--locate", f"train={rows}"]
+    command(["launch", str(tmp_path / "own.lock"), "--slurm", *located, "--out", str(script)])
+    text = script.read_text()
+    assert f"--locate 'train={rows}'" in text and f"  train: '{rows}'" in text
+
+
+@ALL
+def test_only_several_machines_need_a_volume_that_they_write_at_once(
+    tables: dict[str, Any],
+) -> None:
+    made = job(**tables)
+    several = made.nodes > 1
+    for text in (kubernetes.jobset(made), kubernetes.pytorchjob(made), skypilot.task(made)):
+        assert ("at once" in text) == several
+    assert ("ReadWriteMany" in kubernetes.jobset(made)) == several
+    assert ("All machines must" in slurm.script(made)) == several
 
 
 VOLUME = (kubernetes.jobset, kubernetes.pytorchjob, skypilot.task)
@@ -225,7 +250,7 @@ def test_a_job_continues_another_run(tables: dict[str, Any]) -> None:
         assert "--continue-from /tunelock/other/demo-305c55ea --allow" in text
         assert "demo-305c55ea ->" not in text
     text = slurm.script(own)
-    assert "--foreground --continue-from /home/ana/runs/demo-305c55ea --allow ana/tuned &" in text
+    assert " --continue-from /home/ana/runs/demo-305c55ea --allow ana/tuned &" in text
     assert "must also see the run to continue: /home/ana/runs/demo-305c55ea" in text
 
 

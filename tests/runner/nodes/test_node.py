@@ -61,7 +61,7 @@ def test_a_lock_of_several_machines_is_not_run_on_one(tmp_path: Path) -> None:
     ("rank", "rendezvous", "variables", "said"),
     [
         (None, None, {}, "which of them this is was not given"),
-        (1, None, {}, "which of them this is was not given"),
+        (1, None, {}, "where machine 0 can be reached was not given"),
         (2, "a:1", {}, "is 2, but the lock is for 2 machines, 0 to 1"),
         (-1, "a:1", {}, "is -1"),
         (0, "a", {}, "`a` is not a rendezvous"),

@@ -159,7 +159,7 @@ def test_a_lock_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
     assert done.returncode == 2
     told = done.stderr.splitlines()[-2:]
     assert told[0].startswith("error: `/proc/run.lock` cannot be written")
-    assert told[1] == "hint: add `--out FILE`"
+    assert told[1] == "hint: add `--out FILE`, in a folder of your own"
     assert "Traceback" not in done.stderr
 
     done = tunelock(folder, "plan", "--out", "none/run.lock")

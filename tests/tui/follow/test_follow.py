@@ -113,6 +113,9 @@ def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
     (broken / "events.jsonl").unlink()
     os.mkfifo(broken / "events.jsonl")
     (tmp_path / "linked").symlink_to("begun")
+    (tmp_path / "planned" / "runs").mkdir(parents=True)
+    (tmp_path / "planned" / "run.lock").touch()
+    write(tmp_path / "planned" / "runs" / "a", BEGUN)
     for verb, arguments, message in (
         ("status", [], "There are no runs in `runs`."),
         ("status", ["nowhere"], "`nowhere` is not a folder."),
@@ -121,6 +124,7 @@ def test_what_is_no_run_is_a_sentence_and_a_hint(tmp_path: Path) -> None:
         ("status", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
         ("watch", ["broken"], "`broken/events.jsonl` is a pipe, not a plain file."),
         ("status", ["linked"], "`linked` is a link, not a run folder."),
+        ("status", ["planned"], "`planned` is not a run folder: its runs are in `planned/runs`."),
     ):
         done = tunelock(verb, *arguments, folder=tmp_path)
         error, hint = done.stderr.splitlines()

@@ -50,3 +50,18 @@ def test_a_plan_and_the_yes_to_start_name_the_hours() -> None:
 def test_without_a_prediction_no_hours_are_made_up() -> None:
     assert "time      not known: tunelock rehearse" in plan.page(LOCK)
     assert "Time: not known: tunelock rehearse.\n" in review.start(LOCK, 10**12)
+
+
+def test_the_plan_and_the_review_say_how_processes_share_the_work() -> None:
+    shared = LOCK.parallel.model_copy(update={"engine": "fsdp2", "processes": 2})
+    once = LOCK.train.model_copy(update={"epochs": 1})
+    lock = LOCK.model_copy(update={"parallel": shared, "train": once})
+    values = {"data.train": "rows.jsonl", "model.source": "base"}
+
+    def panel(lock: TrainingLock) -> str:
+        return review.render(lock, values, stale_steps=(), answer_lines=(), answers_file="run.toml")
+
+    assert "\nParallel FSDP2 in 2 processes\n" in panel(lock)
+    assert "Parallel" not in panel(LOCK)
+    assert " · 1 epoch · " in panel(lock) and "rows x 1 epoch, " in review.start(lock, 10**12)
+    assert any(line.endswith(f", 1 epoch of {lock.stream.rows:,} rows") for line in plan.page(lock))

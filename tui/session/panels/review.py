@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lockfiles.harmless import joined
+from planner.data.checks.wording import several
 from tui.session.lines import bar
 from tui.terminal.units import batch, memory, size
 from tui.text import predicted
@@ -45,7 +46,8 @@ def start(lock: "TrainingLock", free_bytes: int) -> str:
     """Return what starting the run involves: time and disk space."""
     return joined(
         (
-            f"Start {lock.intent.name}: {lock.stream.rows:,} rows x {lock.train.epochs} epochs, "
+            f"Start {lock.intent.name}: {lock.stream.rows:,} rows x "
+            f"{several(lock.train.epochs, 'epoch')}, "
             f"{lock.stream.tokens * lock.train.epochs:,} tokens in total.",
             f"Time: {predicted.time(lock)}.",
             f"Disk: {size(lock.prediction.disk_bytes)} of {size(free_bytes)} free.",
@@ -53,6 +55,13 @@ def start(lock: "TrainingLock", free_bytes: int) -> str:
             "Nothing starts until you choose yes.",
         )
     )
+
+
+def _shared(lock: "TrainingLock") -> list[str]:
+    """Return a line on how several processes share the work; empty for a single one."""
+    from tui.text.plan import shared
+
+    return [way] if (way := shared(lock)) else []
 
 
 def _beyond(lock: "TrainingLock") -> list[str]:
@@ -79,8 +88,8 @@ def _plan(lock: "TrainingLock", values: Mapping[str, object]) -> list[str]:
         f" · {memory(lock.machine.memory_bytes)} usable",
         f"Method   {method.kind}{rank} · batch "
         f"{batch(lock)}"
-        f" · {train.epochs} epochs · lr {train.learning_rate:g}",
-        *(f"Parallel {line}" for line in _beyond(lock)),
+        f" · {several(train.epochs, 'epoch')} · lr {train.learning_rate:g}",
+        *(f"Parallel {line}" for line in (*_shared(lock), *_beyond(lock))),
         f"Memory   {bar([peak], lock.machine.memory_bytes, _BAR_CELLS)} {memory(peak)}",
         f"Time     {predicted.time(lock)}",
         f"Results  {', '.join(stage.id for stage in lock.stage)}",
