@@ -48,8 +48,5 @@ def _names(message: str, place: Path) -> bool:
 
 
 def _is_readable(place: Path) -> bool:
-    try:
-        os.listdir(place) if place.is_dir() else place.open("rb").close()
-    except OSError:
-        return False
-    return True
+    """Return whether a file or a folder may be read, without opening it: it may be a link."""
+    return os.access(place, os.R_OK | (os.X_OK if place.is_dir() else 0))
