@@ -163,7 +163,8 @@ def test_the_greatest_pass_is_one_that_occurs(base: Path, tmp_path: Path) -> Non
 
 
 def test_code_that_is_compiled_for_one_pass_takes_those_of_a_step() -> None:
-    """Their positions are no part of a larger tensor, on whose size such code would depend."""
+    """Their positions are no part of a larger tensor, on whose size such code would depend, and a
+    pass without rows has more than one token, for which code is compiled by itself."""
     joined = PaddingFree(20, 14, bounded=True)
     graphs = list[Any]()
 
@@ -179,6 +180,9 @@ def test_code_that_is_compiled_for_one_pass_takes_those_of_a_step() -> None:
         rows = [{"input_ids": range(3, 3 + n), "labels": range(n)} for n in lengths]
         for one in joined.passes(joined(rows)):
             layer(torch.ones(1, one["input_ids"].shape[1], 8), one["position_ids"])
+    without_rows = replace(joined, rank=1, ranks=2)
+    (one,) = without_rows.passes(without_rows(rows[:1]))
+    layer(torch.ones(1, one["input_ids"].shape[1], 8), one["position_ids"])
     assert len(graphs) == 1
 
 
